@@ -1,0 +1,267 @@
+"""Everything that can go wrong, as one tree.
+
+* MixdownError
+  x PermanentError              trying again cannot help; HTTP 4xx
+    + InvalidRequest            invalid_request
+      - UnknownPreset           unknown_preset
+    + SourceError
+      - SourceNotFound          source_not_found
+      - SourceForbidden         source_forbidden
+      - SourceChanged           source_changed
+      - NotARegularFile         not_a_regular_file
+      - EmptyFile               empty_file
+      - SourceTooLarge          source_too_large
+    + AudioError
+      - UnreadableAudio         unreadable_audio
+      - UnsupportedFormat       unsupported_format
+      - NoAudioStream           no_audio_stream
+      - BadHeader               bad_header
+      - TooLong                 too_long
+      - TooManyChannels         too_many_channels
+      - UnsupportedSampleRate   unsupported_sample_rate
+      - DecompressionBomb       decompression_bomb
+      - InvalidSamples          invalid_samples
+      - SilentAudio             silent_audio
+    + JobNotFound               job_not_found
+    + IllegalTransition         illegal_transition
+    + ClaimLost                 claim_lost
+    + JobFailed                 (the code of the job)
+  x RetryableError              trying again may help; HTTP 503
+    + SourceUnavailable         source_unavailable
+    + StorageUnavailable        storage_unavailable
+    + DatabaseUnavailable       database_unavailable
+    + CorruptObject             corrupt_object
+    + ScratchFull               scratch_full
+    + DeliveryFailed            delivery_failed
+
+A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
+not in this tree is a bug: the job it met fails with the code ``internal``, loudly.
+
+Codes are stable: programs may rely on them. A message is one sentence for a person; it names the
+recording as its owner knows it, never a temporary path, a secret or a signed URL.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+#: The code of a failure that is a bug of ours.
+INTERNAL = "internal"
+
+
+class MixdownError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The sentence for a person."""
+        return str(self.args[0])
+
+
+class PermanentError(MixdownError):
+    """Trying again cannot help."""
+
+
+class RetryableError(MixdownError):
+    """Trying again may help."""
+
+
+# -- what was asked for ---------------------------------------------------------------------------
+
+
+class InvalidRequest(PermanentError):
+    """The request does not make sense."""
+
+    code = "invalid_request"
+
+
+class UnknownPreset(InvalidRequest):
+    """There is no preset of this name."""
+
+    code = "unknown_preset"
+
+
+# -- the source -----------------------------------------------------------------------------------
+
+
+class SourceError(PermanentError):
+    """The source cannot be used."""
+
+
+class SourceNotFound(SourceError):
+    """There is nothing at this address."""
+
+    code = "source_not_found"
+
+
+class SourceForbidden(SourceError):
+    """Access to this source was refused."""
+
+    code = "source_forbidden"
+
+
+class SourceChanged(SourceError):
+    """The source is no longer what it was when the job was accepted."""
+
+    code = "source_changed"
+
+
+class NotARegularFile(SourceError):
+    """This is a folder, a link, a device or a pipe, not a file."""
+
+    code = "not_a_regular_file"
+
+
+class EmptyFile(SourceError):
+    """The file is empty."""
+
+    code = "empty_file"
+
+
+class SourceTooLarge(SourceError):
+    """The file is larger than this installation accepts."""
+
+    code = "source_too_large"
+
+
+# -- the audio in it ------------------------------------------------------------------------------
+
+
+class AudioError(PermanentError):
+    """The audio cannot be used."""
+
+
+class UnreadableAudio(AudioError):
+    """No decoder here understands these bytes."""
+
+    code = "unreadable_audio"
+
+
+class UnsupportedFormat(AudioError):
+    """This kind of file is not accepted."""
+
+    code = "unsupported_format"
+
+
+class NoAudioStream(AudioError):
+    """The file holds no audio."""
+
+    code = "no_audio_stream"
+
+
+class BadHeader(AudioError):
+    """The header describes audio that cannot exist."""
+
+    code = "bad_header"
+
+
+class TooLong(AudioError):
+    """The recording is longer than this installation accepts."""
+
+    code = "too_long"
+
+
+class TooManyChannels(AudioError):
+    """The recording has more channels than this installation accepts."""
+
+    code = "too_many_channels"
+
+
+class UnsupportedSampleRate(AudioError):
+    """The sample rate is outside what this installation accepts."""
+
+    code = "unsupported_sample_rate"
+
+
+class DecompressionBomb(AudioError):
+    """The file unpacks to far more audio than its size can hold."""
+
+    code = "decompression_bomb"
+
+
+class InvalidSamples(AudioError):
+    """The audio holds values that are no sound: not-a-number, infinite or absurdly loud."""
+
+    code = "invalid_samples"
+
+
+class SilentAudio(AudioError):
+    """The recording is silent from start to end, so it has no loudness to bring to a target."""
+
+    code = "silent_audio"
+
+
+# -- the ledger -----------------------------------------------------------------------------------
+
+
+class JobNotFound(PermanentError):
+    """There is no job of this id."""
+
+    code = "job_not_found"
+
+
+class IllegalTransition(PermanentError):
+    """The job is not in a state that allows this."""
+
+    code = "illegal_transition"
+
+
+class ClaimLost(PermanentError):
+    """Another process has taken this job over."""
+
+    code = "claim_lost"
+
+
+class JobFailed(PermanentError):
+    """The job ended without a result; carries the job's own code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.job_code = code
+
+    def __reduce__(self) -> tuple[type[JobFailed], tuple[str, str]]:
+        return (type(self), (self.job_code, self.message))
+
+
+# -- the world around us --------------------------------------------------------------------------
+
+
+class SourceUnavailable(RetryableError):
+    """The source could not be reached."""
+
+    code = "source_unavailable"
+
+
+class StorageUnavailable(RetryableError):
+    """The object store could not be reached."""
+
+    code = "storage_unavailable"
+
+
+class DatabaseUnavailable(RetryableError):
+    """The database could not be reached."""
+
+    code = "database_unavailable"
+
+
+class CorruptObject(RetryableError):
+    """What the object store holds is not what was written."""
+
+    code = "corrupt_object"
+
+
+class ScratchFull(RetryableError):
+    """The scratch disk is full."""
+
+    code = "scratch_full"
+
+
+class DeliveryFailed(RetryableError):
+    """The receiver of a notification did not take it."""
+
+    code = "delivery_failed"

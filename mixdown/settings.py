@@ -1,0 +1,91 @@
+"""The settings of a process: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mixdown.model import Limits
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Endpoints, limits and credentials. Every field is also `MIXDOWN_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="MIXDOWN_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("mixdown")),
+        description="Folder of everything Mixdown keeps by default.",
+    )
+    database_url: str = Field(
+        default="",
+        description="Job metadata: `postgresql+psycopg2://…` or `sqlite:///…`. Default: SQLite in the home folder.",
+    )
+    results_url: str = Field(
+        default="",
+        description="Where masters go: a folder or `s3://bucket/prefix`. Default: `results` in the home folder.",
+    )
+    scratch: Path | None = Field(
+        default=None,
+        description="Folder for work in progress; needs 1.4 GB per hour of stereo. Default: `scratch` in the home folder.",
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
+    s3_key: str | None = Field(default=None, description="S3 access key id. Default: AWS's own chain.")
+    s3_secret: SecretStr | None = Field(default=None, description="S3 secret access key.")
+    s3_region: str | None = Field(default=None, description="S3 region.")
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs outgoing webhooks (`whsec_…`, Standard Webhooks)."
+    )
+    workers: int = Field(
+        default_factory=_cores, ge=1, le=256, description="Shards worked on at once. Default: the number of cores."
+    )
+    max_source_bytes: int = Field(default=8 * 2**30, gt=0, description="Largest source accepted, in bytes.")
+    max_duration_s: float = Field(default=6 * 3600.0, gt=0, description="Longest recording accepted, in seconds.")
+    max_channels: int = Field(default=16, ge=1, le=64, description="Most channels accepted.")
+    fetch_timeout_s: float = Field(
+        default=900.0, gt=0, description="Longest time a source may take to arrive, in seconds."
+    )
+    lease_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Silence after which a running job counts as abandoned, in seconds.",
+    )
+    keep_results_days: float | None = Field(
+        default=None, gt=0, description="Housekeeping deletes older results. Default: keep for ever."
+    )
+    onnx_providers: str = Field(
+        default="CPUExecutionProvider", description="ONNX Runtime execution providers, comma-separated."
+    )
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def effective_database_url(self) -> str:
+        """The database that is used."""
+        return self.database_url or f"sqlite:///{self.home / 'mixdown.db'}"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def effective_results_url(self) -> str:
+        """The root of the object store that is used."""
+        return self.results_url or str(self.home / "results")
+
+    @property
+    def effective_scratch(self) -> Path:
+        """The scratch folder that is used."""
+        return self.scratch or self.home / "scratch"
+
+    @property
+    def limits(self) -> Limits:
+        """What sources are accepted."""
+        return Limits(
+            source_bytes=self.max_source_bytes, duration_s=self.max_duration_s, channels=self.max_channels
+        )
