@@ -30,15 +30,15 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default="",
-        description="Job metadata: `postgresql+psycopg2://…` or `sqlite:///…`. Default: SQLite in the home folder.",
+        description="Job metadata: `postgresql+psycopg2://…` or `sqlite:///…`. Default: SQLite in home.",
     )
     results_url: str = Field(
         default="",
-        description="Where masters go: a folder or `s3://bucket/prefix`. Default: `results` in the home folder.",
+        description="Where masters go: a folder or `s3://bucket/prefix`. Default: `results` in home.",
     )
     scratch: Path | None = Field(
         default=None,
-        description="Folder for work in progress; needs 1.4 GB per hour of stereo. Default: `scratch` in the home folder.",
+        description="Folder for work in progress: 1.4 GB per hour of stereo. Default: `scratch` in home.",
     )
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
     s3_key: str | None = Field(default=None, description="S3 access key id. Default: AWS's own chain.")

