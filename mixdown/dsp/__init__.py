@@ -1,0 +1,1 @@
+"""Sound as arrays: arrays in, arrays out. No files, clocks or logging."""
