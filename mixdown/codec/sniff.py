@@ -1,0 +1,201 @@
+"""What a file is, by its first bytes. Nothing here decodes; the decoder is the judge of what is let through."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from mixdown.codec.mpeg_frame import adts_frame_bytes, mpeg_frame
+from mixdown.errors import (
+    EmptyFile,
+    NotARegularFile,
+    SourceForbidden,
+    SourceNotFound,
+    UnreadableAudio,
+    UnsupportedFormat,
+)
+
+#: How much of the start of a file (and of what follows its ID3 tags) is looked at.
+HEAD_BYTES = 64 * 1024
+
+
+class Container(StrEnum):
+    """Kinds of file that are accepted."""
+
+    wav = "wav"
+    aiff = "aiff"
+    flac = "flac"
+    mp3 = "mp3"
+    ogg = "ogg"
+    mp4 = "mp4"
+    matroska = "matroska"
+    adts = "adts"
+
+
+#: Signatures at the very start of what is often sent and never accepted.
+_FOREIGN = (
+    (b"PK\x03\x04", "a ZIP archive or office document"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"MThd", "a MIDI score, which holds no recorded sound"),
+    (b"SQLite format 3", "a database"),
+    (b"\xd0\xcf\x11\xe0", "an office document"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
+    (b"FLV\x01", "a Flash video"),
+)
+
+#: Texts that point at other files. Nothing they name is ever opened.
+_PLAYLIST = re.compile(
+    rb"#EXTM3U|#EXTINF|^\s*\[playlist\]|^\s*ffconcat|^\s*<asx|<playlist\b|<MPD\b|<SmoothStreamingMedia\b"
+    rb"|^v=0\r?\no=|^\s*FILE\s+\S.*\r?\n\s*TRACK\s|^\s*\[Reference\]|^(?:https?|rtsp|rtmp|mms|file)://",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def open_regular(path: Path, *, name: str) -> int:
+    """Open a regular file for reading, without following a link at its last component or waiting on a pipe.
+
+    Parameters
+    ----------
+    path : Path
+    name : str
+        What its owner calls it; the only name in a message.
+
+    Returns
+    -------
+    int
+        A descriptor at offset 0, not inherited by child processes. The caller closes it.
+
+    Raises
+    ------
+    SourceNotFound, SourceForbidden, NotARegularFile, EmptyFile
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceNotFound(f"{name} does not exist.") from error
+    except PermissionError as error:
+        raise SourceForbidden(f"{name} may not be read.") from error
+    except OSError as error:  # ELOOP for a link, ENXIO for a socket or a device without a driver
+        raise NotARegularFile(f"{name} is not a regular file.") from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise NotARegularFile(f"{name} is a {_kind(status.st_mode)}, not a file.")
+    if status.st_size == 0:
+        os.close(fd)
+        raise EmptyFile(f"{name} is empty.")
+    os.set_blocking(fd, True)
+    return fd
+
+
+def identify(fd: int, *, name: str) -> Container:
+    """The kind of file behind a descriptor, by its content alone; the offset of the descriptor stays.
+
+    Raises
+    ------
+    UnsupportedFormat
+        Recognised, and not accepted: playlists, texts, pictures, archives.
+    UnreadableAudio
+        Not recognised.
+    """
+    head = os.pread(fd, HEAD_BYTES, 0)
+    if (container := _by_signature(head)) is not None:
+        return container
+    for signature, what in _FOREIGN:
+        if head.startswith(signature):
+            raise UnsupportedFormat(f"{name} is {what}, not a recording.")
+    if head[:4] == b"RIFF":
+        raise UnsupportedFormat(f"{name} is a RIFF file without a WAVE form, which is not accepted.")
+    if (container := _by_frames(os.pread(fd, HEAD_BYTES, id3_end(fd)))) is not None:
+        return container
+    if _is_text(head):
+        if _PLAYLIST.search(head):
+            raise UnsupportedFormat(f"{name} is a playlist that points at other files, not a recording.")
+        raise UnsupportedFormat(f"{name} is a text, not a recording.")
+    raise UnreadableAudio(f"{name} is not in any audio format known here.")
+
+
+def id3_end(fd: int) -> int:
+    """Offset of the first byte behind the ID3v2 tags a file starts with; 0 where there are none."""
+    offset = 0
+    for _ in range(16):
+        header = os.pread(fd, 10, offset)
+        if len(header) < 10 or header[:3] != b"ID3" or any(byte & 0x80 for byte in header[6:10]):
+            break
+        size = header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]
+        offset += 10 + size + (10 if header[5] & 0x10 else 0)
+    return offset
+
+
+def _by_signature(head: bytes) -> Container | None:
+    """The container that states itself in its first bytes."""
+    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
+        return Container.wav
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return Container.aiff
+    if head[:4] == b"fLaC":
+        return Container.flac
+    if head[:4] == b"OggS":
+        return Container.ogg
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return Container.matroska
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
+        return Container.mp4
+    return None
+
+
+def _by_frames(head: bytes) -> Container | None:
+    """MP3 and ADTS have no signature: three frames in a row, or frames up to the end of the file, are one."""
+    if head[:4] == b"fLaC":
+        return Container.flac
+    start = head.find(b"\xff")
+    while start != -1:
+        if _frames_in_a_row(head, start, _mpeg_frame_bytes):
+            return Container.mp3
+        if _frames_in_a_row(head, start, adts_frame_bytes):
+            return Container.adts
+        start = head.find(b"\xff", start + 1)
+    return None
+
+
+def _mpeg_frame_bytes(header: bytes) -> int | None:
+    frame = mpeg_frame(header)
+    return frame.size_bytes if frame else None
+
+
+def _frames_in_a_row(head: bytes, start: int, frame_bytes: Callable[[bytes], int | None]) -> bool:
+    """Whether frames follow each other from ``start``: three of them, or all there is."""
+    offset, count = start, 0
+    while count < 3 and (size := frame_bytes(head[offset : offset + 6])) is not None:
+        offset, count = offset + size, count + 1
+    return count == 3 or (count > 0 and start == 0 and offset >= len(head))
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether a person could read this: UTF-16 by its mark, or hardly any control characters."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
+    return control == 0
+
+
+def _kind(mode: int) -> str:
+    """What a file that is not regular is, for a message."""
+    if stat.S_ISDIR(mode):
+        return "folder"
+    return "pipe" if stat.S_ISFIFO(mode) else "device"
