@@ -1,0 +1,216 @@
+"""The object store: verified in, verified out, never one result over another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from mixdown.errors import CorruptObject, SourceNotFound, StorageUnavailable
+from mixdown.model import StoredObject
+from mixdown.storage.bucket import Bucket, S3Options
+from mixdown.storage.faults import scratch_errors, translated
+from mixdown.storage.folder import Folder, path_of, read_chunks
+from mixdown.storage.keys import checked_key, names_beside, safe_name
+
+
+class Place(Protocol):
+    """Something that holds objects by name. It raises foreign errors; `ObjectStore` translates them."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def foreign_errors(self) -> tuple[type[Exception], ...]: ...
+    def uri(self, name: str) -> str: ...
+    def name_of(self, uri: str) -> str | None: ...
+    def size_bytes(self, name: str) -> int | None: ...
+    def fingerprint(self, name: str) -> str | None: ...
+    def media_type(self, name: str) -> str | None: ...
+    def chunks(self, name: str) -> Iterator[bytes]: ...
+    def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None: ...
+    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None: ...
+    def copy(self, name: str, to: str) -> None: ...
+    def delete(self, name: str) -> None: ...
+    def delete_below(self, prefix: str) -> None: ...
+    def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]: ...
+    def ping(self) -> None: ...
+
+
+def open_place(url: str, s3: S3Options | None) -> Place:
+    """The folder or bucket that an address names."""
+    path = path_of(url)
+    return Bucket(url, s3) if path is None else Folder(path)
+
+
+class ObjectStore:
+    """Objects under a root: a folder (path or `file://`), `memory://`, `s3://bucket/prefix`.
+
+    Every write is verified by reading back what the store holds. Engines differ in which checksums they
+    check on the way in (moto takes wrong ones) and none checks a read, so our own SHA-256 over the bytes
+    that come back is the one proof that holds everywhere; it costs one more pass over a master.
+    """
+
+    def __init__(self, root_url: str, *, s3: S3Options | None = None) -> None:
+        self._s3 = s3
+        self._place = open_place(root_url, s3)
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self._place.label})"
+
+    def uri(self, key: str) -> str:
+        """The address of the object with this key."""
+        return self._place.uri(checked_key(key))
+
+    def local_path(self, uri: str) -> Path | None:
+        """Where the object lies on this machine; None: it is elsewhere."""
+        return path_of(uri)
+
+    def put_file(self, path: Path, key: str, *, media_type: str) -> StoredObject:
+        """Store a finished file under `key`, over what was there: whole and verified, or not at all."""
+        sha256, size_bytes = _digest(read_chunks(path))
+        with translated(self._place):
+            self._place.put_file(path, checked_key(key), media_type=media_type, replace=True)
+        return self._verified(_stored(self.uri(key), sha256, size_bytes, media_type))
+
+    def put_bytes(self, body: bytes, key: str, *, media_type: str) -> StoredObject:
+        """`put_file` for something small."""
+        with translated(self._place):
+            self._place.put([body], checked_key(key), media_type=media_type, replace=True)
+        return self._verified(_stored(self.uri(key), *_digest([body]), media_type))
+
+    def read_bytes(self, uri: str) -> bytes:
+        """The object at `uri`, whole: for reports and pictures."""
+        with translated(self._place, missing=SourceNotFound(f"There is nothing at {uri}.")):
+            return b"".join(self._place.chunks(self._name(uri)))
+
+    def download(self, obj: StoredObject, path: Path) -> None:
+        """Write the object to `path`; CorruptObject, and no file, when it is not what was stored."""
+        try:
+            with scratch_errors(), path.open("wb") as file:
+                file.writelines(self._checked_chunks(obj))
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def promote(self, staged: StoredObject, key: str) -> StoredObject:
+        """Give a staged object its final key, copied by the store itself; safe to repeat.
+
+        An equal object that is already there is success. A different one stays as it is and the new one
+        is placed beside it as `<stem>.<sha8><suffix>`: no record ever comes to point at other bytes.
+        """
+        return self._settle(self._place, checked_key(key), staged)
+
+    def copy_out(self, obj: StoredObject, target_uri_dir: str, filename: str) -> str:
+        """Deliver a copy under the owner's name and return its address; never overwrites another file.
+
+        Where the name is taken by a different file the copy is called `<stem>.<sha8><suffix>`. The same
+        bytes already there are success.
+        """
+        return self._settle(open_place(target_uri_dir, self._s3), safe_name(filename), obj).uri
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+        with translated(self._place):
+            return self._place.size_bytes(checked_key(key)) is not None
+
+    def describe(self, uri: str) -> StoredObject:
+        """What lies at `uri` now, by reading it."""
+        name = self._name(uri)
+        with translated(self._place, missing=SourceNotFound(f"There is nothing at {uri}.")):
+            sha256, size_bytes = _digest(self._place.chunks(name))
+            media_type = self._place.media_type(name) or "application/octet-stream"
+        return _stored(uri, sha256, size_bytes, media_type)
+
+    def delete(self, uri: str) -> None:
+        """Remove the object at `uri`; that it is gone already is fine."""
+        with translated(self._place):
+            self._place.delete(self._name(uri))
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove everything under a prefix, as under a folder."""
+        with translated(self._place):
+            self._place.delete_below(checked_key(prefix.rstrip("/")) + "/")
+
+    def list(self, prefix: str = "") -> Iterator[tuple[str, int, datetime]]:
+        """Key, size in bytes and time of every object under a prefix, as under a folder."""
+        with translated(self._place):
+            yield from self._place.list_below(checked_key(prefix.rstrip("/")) + "/" if prefix else "")
+
+    def ping(self) -> None:
+        """Raise StorageUnavailable or SourceForbidden unless the store is there and answers."""
+        with translated(self._place):
+            self._place.ping()
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _settle(self, target: Place, name: str, obj: StoredObject) -> StoredObject:
+        """Place an object under the first of its names that is free or holds the same bytes already."""
+        verified = False
+        for candidate in names_beside(name, obj.sha256):
+            with translated(target, missing=_gone(obj)):
+                taken = target.size_bytes(candidate) is not None
+                if not taken:
+                    # Bad bytes must not be seen under a final name, so the source is read first.
+                    verified = verified or bool(self._verified(obj))
+                    self._transfer(obj, target, candidate)
+                if _holds(target, candidate, obj):
+                    return _stored(target.uri(candidate), obj.sha256, obj.size_bytes, obj.media_type)
+        raise StorageUnavailable(f"Every name for {name} in {target.label} is taken by another file.")
+
+    def _transfer(self, obj: StoredObject, target: Place, name: str) -> None:
+        """Copy an object to a free name; whoever takes the name first keeps it."""
+        source = self._name(obj.uri)
+        local = self.local_path(obj.uri)
+        try:
+            if target is self._place:
+                target.copy(source, name)
+            elif local is not None:
+                target.put_file(local, name, media_type=obj.media_type, replace=False)
+            else:
+                target.put(self._checked_chunks(obj), name, media_type=obj.media_type, replace=False)
+        except FileExistsError:
+            pass  # the caller looks at what is there now
+
+    def _name(self, uri: str) -> str:
+        name = self._place.name_of(uri)
+        if name is None:
+            raise SourceNotFound(f"{uri} is not in {self._place.label}.")
+        return checked_key(name)
+
+    def _checked_chunks(self, obj: StoredObject) -> Iterator[bytes]:
+        """The bytes of an object; CorruptObject at their end when they are not what was stored."""
+        digest = hashlib.sha256()
+        with translated(self._place, missing=_gone(obj)):
+            for chunk in self._place.chunks(self._name(obj.uri)):
+                digest.update(chunk)
+                yield chunk
+        if digest.hexdigest() != obj.sha256:
+            raise CorruptObject(f"What lies at {obj.uri} is not what was stored there.")
+
+    def _verified(self, obj: StoredObject) -> StoredObject:
+        for _ in self._checked_chunks(obj):
+            pass
+        return obj
+
+
+def _holds(place: Place, name: str, obj: StoredObject) -> bool:
+    """Whether the bytes under a name are those of `obj`."""
+    return place.size_bytes(name) == obj.size_bytes and _digest(place.chunks(name))[0] == obj.sha256
+
+
+def _gone(obj: StoredObject) -> CorruptObject:
+    return CorruptObject(f"{obj.uri} was stored and is no longer there.")
+
+
+def _stored(uri: str, sha256: str, size_bytes: int, media_type: str) -> StoredObject:
+    return StoredObject(uri=uri, sha256=sha256, size_bytes=size_bytes, media_type=media_type)
+
+
+def _digest(chunks: Iterable[bytes]) -> tuple[str, int]:
+    digest, size_bytes = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    return digest.hexdigest(), size_bytes

@@ -1,0 +1,220 @@
+"""Notifications: what is said, how it is signed (Standard Webhooks), sent, and tried again."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import httpx
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from mixdown import __version__
+from mixdown.errors import InvalidRequest
+from mixdown.model import Delivery, JobRecord, Rendition
+
+log = logging.getLogger(__name__)
+
+#: Waits after the first, second … attempt: the schedule that Standard Webhooks recommends, about three days.
+_WAITS = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+_JITTER = 0.2  # of the wait, so that many jobs do not come back to a receiver in one moment
+_ANSWER_CHARACTERS = 200
+_GONE = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one attempt to deliver."""
+
+    delivered: bool
+    text: str  #: short, for the ledger and for people; no secrets
+    final: bool = False  #: not delivered, and trying again is pointless
+    retry_after_s: float | None = None  #: the receiver asked for this much patience
+
+
+class Notifier(Protocol):
+    """A way to tell someone that a job has ended."""
+
+    def deliver(self, delivery: Delivery) -> Answer:
+        """Try once; a failure is an answer, not an error."""
+        ...
+
+
+def payload_for(record: JobRecord) -> str:
+    """The message about a job that has ended, as JSON; an equal record gives equal bytes."""
+    if not record.status.ended or record.finished_at is None:
+        raise ValueError(f"job {record.id} has not ended")
+    error = {"code": record.error_code, "message": record.error_detail} if record.error_code else None
+    message = {
+        "type": f"job.{record.status.value}",
+        "timestamp": record.finished_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "data": {
+            "job_id": str(record.id),
+            "batch_id": str(record.batch_id) if record.batch_id else None,
+            "status": record.status.value,
+            "filename": record.spec.filename,
+            "error": error,
+            "masters": [_master(rendition) for rendition in record.result.renditions]
+            if record.result
+            else [],
+        },
+    }
+    # Escaped to ASCII: a file name may hold surrogates, which have no UTF-8.
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _master(rendition: Rendition) -> dict[str, Any]:
+    return {
+        "uri": rendition.object.uri,
+        "delivered_uri": rendition.delivered_uri,
+        "sha256": rendition.object.sha256,
+        "size_bytes": rendition.object.size_bytes,
+        "format": rendition.output.format.value,
+        "integrated_lufs": _finite(rendition.after.integrated_lufs),
+        "true_peak_dbtp": _finite(rendition.after.true_peak_dbtp),
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: the level of silence is null."""
+    return round(value, 2) if math.isfinite(value) else None
+
+
+def sign(secret: str, delivery: Delivery, *, at: datetime | None = None) -> dict[str, str]:
+    """The Standard Webhooks headers of an attempt made at `at` (default: now)."""
+    at = at or datetime.now(UTC)
+    return {
+        "webhook-id": str(delivery.id),
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": _signer(secret).sign(str(delivery.id), at.astimezone(UTC), delivery.payload),
+    }
+
+
+def _signer(secret: str) -> Webhook:
+    try:
+        return Webhook(secret)
+    except (binascii.Error, EmptyWebhookSecretError, ValueError) as error:
+        raise InvalidRequest("The webhook secret is not `whsec_` followed by base64.") from error
+
+
+class WebhookNotifier:
+    """Posts signed messages.
+
+    Without a secret nothing is sent: a receiver could not tell our message from anyone else's, and one
+    that was set up to verify would refuse it. The delivery records why, so that the operator sees it.
+    Redirects are not followed: the address was given for this message, not for another one.
+    """
+
+    def __init__(
+        self, secret: str | None, *, timeout_s: float = 15.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        if secret is not None:
+            _signer(secret)
+        self._secret = secret
+        self._timeout_s = timeout_s
+        self._transport = transport
+
+    def deliver(self, delivery: Delivery) -> Answer:
+        """Post the message once. 2xx is delivered, 410 is final, all else may be tried again."""
+        if self._secret is None:
+            return Answer(
+                delivered=False,
+                final=True,
+                text="Not sent: there is no webhook secret (MIXDOWN_WEBHOOK_SECRET) to sign it with.",
+            )
+        headers = {
+            "content-type": "application/json",
+            "user-agent": f"mixdown/{__version__}",
+            **sign(self._secret, delivery),
+        }
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            with (
+                httpx.Client(
+                    transport=self._transport,
+                    timeout=self._timeout_s,
+                    trust_env=False,
+                    follow_redirects=False,
+                ) as client,
+                client.stream(
+                    "POST", delivery.target.url, content=delivery.payload.encode(), headers=headers
+                ) as response,
+            ):
+                return _answer(response, deadline)
+        except httpx.TimeoutException:
+            return Answer(delivered=False, text=f"No answer within {self._timeout_s:g} s.")
+        except httpx.InvalidURL:
+            return Answer(delivered=False, final=True, text="The address is not valid.")
+        except httpx.HTTPError as error:
+            return Answer(delivered=False, text=f"Not reached ({type(error).__name__}).")
+
+
+def _answer(response: httpx.Response, deadline: float) -> Answer:
+    status = f"{response.status_code} {response.reason_phrase}".strip()
+    if response.is_success:
+        return Answer(delivered=True, text=status)
+    excerpt = _excerpt(response, deadline)
+    return Answer(
+        delivered=False,
+        final=response.status_code == _GONE,
+        text=f"{status}: {excerpt}" if excerpt else status,
+        retry_after_s=_retry_after_s(response),
+    )
+
+
+def _excerpt(response: httpx.Response, deadline: float) -> str:
+    """The first characters of a refusal, on one line; never more of it is read."""
+    body = b""
+    try:
+        for chunk in response.iter_raw(1024):
+            body += chunk
+            if len(body) >= 4 * _ANSWER_CHARACTERS or time.monotonic() > deadline:
+                break
+    except httpx.HTTPError:
+        pass  # the status has said enough
+    text = " ".join(body.decode(errors="replace").split())
+    return "".join(character for character in text if character.isprintable())[:_ANSWER_CHARACTERS]
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+class LogNotifier:
+    """Writes a line to the log: the notification that always works."""
+
+    def deliver(self, delivery: Delivery) -> Answer:
+        """Log that the job has ended."""
+        log.info("job %s: %s", delivery.job_id, json.loads(delivery.payload)["type"])
+        return Answer(delivered=True, text="logged")
+
+
+def retry_at(
+    attempts: int, now: datetime, answer: Answer, *, waits: Sequence[timedelta] = _WAITS
+) -> datetime | None:
+    """When to try again after `attempts` attempts, the last of them answered so; None: no more."""
+    if answer.delivered or answer.final or attempts > len(waits):
+        return None
+    wait_s = waits[attempts - 1].total_seconds()
+    # The microseconds of the clock are as good as a random number, and leave this function pure.
+    wait_s *= 1 + _JITTER * now.microsecond / 1e6
+    asked_s = min(answer.retry_after_s or 0.0, waits[-1].total_seconds())
+    return now + timedelta(seconds=max(wait_s, asked_s))
