@@ -33,6 +33,7 @@
     + CorruptObject             corrupt_object
     + ScratchFull               scratch_full
     + DeliveryFailed            delivery_failed
+  x Interrupted                 the work was stopped; the job is queued again
 
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
 not in this tree is a bug: the job it met fails with the code ``internal``, loudly.
@@ -69,6 +70,12 @@ class PermanentError(MixdownError):
 
 class RetryableError(MixdownError):
     """Trying again may help."""
+
+
+class Interrupted(MixdownError):
+    """The work was stopped; the job waits to be taken up again."""
+
+    code = "interrupted"
 
 
 # -- what was asked for ---------------------------------------------------------------------------

@@ -251,8 +251,9 @@ class JobSpec(Request):
 
     @property
     def filename(self) -> str:
-        """The name its owner knows the recording by."""
-        return self.source.filename or self.source.uri.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        """The name its owner knows the recording by, fit to be printed on one line."""
+        name = self.source.filename or self.source.uri.split("?")[0].rstrip("/")
+        return "".join(char if char.isprintable() else "\ufffd" for char in name.rsplit("/", 1)[-1])
 
 
 def digest(*parts: object) -> str:

@@ -140,13 +140,13 @@ class _Rendering:
         probe, before, recording, steps = self._restore(steps, outputs, _part(progress, 0.0, 0.5))
         loudness = next(step for step in steps if isinstance(step, Loudness))
         self._compress(steps, recording)
-        pictured_after = PeakCollector()
-        masters = []
+        masters, pictured = [], []
         for index, output in enumerate(outputs):
             share = _part(progress, 0.5 + 0.5 * index / len(outputs), 0.5 + 0.5 * (index + 1) / len(outputs))
             path = self._workspace / f"master-{index}{output.format.suffix}"
-            collector = pictured_after if index == 0 else None
-            masters.append(self._deliver(recording, output, loudness, path, probe.tags, share, collector))
+            master, peaks = self._deliver(recording, output, loudness, path, probe.tags, share)
+            masters.append(master)
+            pictured.append(peaks)
         recording.path.unlink()
         progress(1.0)
         return Rendered(
@@ -154,7 +154,7 @@ class _Rendering:
             before=before,
             steps=tuple(steps),
             masters=tuple(masters),
-            picture=waveform(self._pictured.peaks(), pictured_after.peaks()),
+            picture=waveform(self._pictured.peaks(), pictured[0].peaks()),
             warnings=tuple(dict.fromkeys(self._warnings)),
         )
 
@@ -237,8 +237,7 @@ class _Rendering:
         path: Path,
         tags: Tags,
         progress: Progress,
-        pictured: PeakCollector | None,
-    ) -> Master:
+    ) -> tuple[Master, PeakCollector]:
         """Encode, measure what was encoded, and mend it until it is on target."""
         channels = output.channels or recording.channels
         target_lufs, ceiling_dbtp = loudness.target_for(channels), loudness.ceiling_dbtp
@@ -263,11 +262,9 @@ class _Rendering:
                 self._warnings.append(f"{output.format.value}: {off_lu:+.1f} LU off target after {attempt} tries.")
             make_up_db -= off_lu
             overshoot_db += max(0.0, over_db)
-        if pictured is not None:
-            pictured.take(peaks)
         return Master(
             output=output, path=path, after=after, target_lufs=target_lufs, ceiling_dbtp=ceiling_dbtp
-        )
+        ), peaks
 
     def _measured(self, path: Path) -> tuple[LevelReport, PeakCollector]:
         """Levels and waveform of a delivered file, from its bytes."""

@@ -1,0 +1,24 @@
+"""Blocks that an operator has saved for Mixdown, under the one name that is looked for."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
+
+#: Save a block under this name and Mixdown uses it.
+DOCUMENT_NAME = "mixdown"
+
+AnyBlock = TypeVar("AnyBlock", bound=Block)
+
+
+def find_block(kind: type[AnyBlock]) -> AnyBlock | None:
+    """The operator's block of this kind, or None if there is none: then settings hold."""
+    slug = kind.get_block_type_slug()
+    with get_client(sync_client=True) as client:
+        known = {block_type.slug for block_type in client.read_block_types()}
+        documents = client.read_block_documents_by_type(slug) if slug in known else []
+    if not any(document.name == DOCUMENT_NAME for document in documents):
+        return None
+    return kind.load(DOCUMENT_NAME, _sync=True)  # type: ignore[no-any-return]

@@ -1,0 +1,69 @@
+"""What a completed stage leaves in the ledger for later ones: references and measurements, no samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from mixdown.model import LevelReport, ProbedAudio, Rendition, StoredObject
+
+#: JSON has no infinity, and silence has a level of minus infinity: it travels as a string.
+_INFINITY_AS_STRING = ConfigDict(ser_json_inf_nan="strings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """A source that can be read from any machine that may process it, and what it will become."""
+
+    __pydantic_config__ = _INFINITY_AS_STRING
+
+    source: StoredObject
+    probe: ProbedAudio
+    result_key: str
+    staged: bool  #: whether `source` is a copy of ours
+    already_made: bool  #: whether an earlier job made this very result
+
+    def as_work(self) -> dict[str, Any]:
+        """Form for the ledger."""
+        return _dump(_VALIDATED, self)
+
+    @classmethod
+    def of(cls, work: Mapping[str, Any]) -> Validated:
+        """Read back what `as_work` wrote."""
+        return _VALIDATED.validate_python(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """Masters that lie staged under the job's own prefix."""
+
+    __pydantic_config__ = _INFINITY_AS_STRING
+
+    before: LevelReport
+    renditions: tuple[Rendition, ...]
+    report: StoredObject
+    picture: StoredObject
+    warnings: tuple[str, ...]
+    elapsed_s: float
+
+    def as_work(self) -> dict[str, Any]:
+        """Form for the ledger."""
+        return _dump(_PROCESSED, self)
+
+    @classmethod
+    def of(cls, work: Mapping[str, Any]) -> Processed:
+        """Read back what `as_work` wrote."""
+        return _PROCESSED.validate_python(work)
+
+
+def _dump(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
+    work: dict[str, Any] = json.loads(adapter.dump_json(value))
+    return work
+
+
+_VALIDATED: TypeAdapter[Validated] = TypeAdapter(Validated)
+_PROCESSED: TypeAdapter[Processed] = TypeAdapter(Processed)

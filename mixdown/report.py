@@ -1,0 +1,53 @@
+"""The proof that goes with a master: what came in, what was done, what went out, how to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+
+from mixdown import __version__
+from mixdown.chain import tool_versions
+from mixdown.findings import Validated
+from mixdown.model import JobSpec, LevelReport
+from mixdown.render import Rendered
+
+
+def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> bytes:
+    """The report of a job as JSON. No times in it: the same work gives the same bytes."""
+    source = {"filename": spec.filename, "sha256": validated.source.sha256, **asdict(rendered.source)}
+    report = {
+        "mixdown": __version__,
+        "result_key": validated.result_key,
+        "source": source,
+        "work": {
+            "kind": spec.work.kind,
+            "preset": None if spec.work.steps is not None else spec.work.preset,
+            "steps": [step.model_dump(mode="json") for step in rendered.steps],
+        },
+        "before": levels(rendered.before),
+        "masters": [
+            {
+                "output": master.output.model_dump(mode="json"),
+                "target_lufs": master.target_lufs,
+                "ceiling_dbtp": master.ceiling_dbtp,
+                "after": levels(master.after),
+            }
+            for master in rendered.masters
+        ],
+        "warnings": list(rendered.warnings),
+        "versions": tool_versions(),
+    }
+    return json.dumps(report, indent=2, ensure_ascii=False, default=str).encode()
+
+
+def levels(report: LevelReport) -> dict[str, float | int | None]:
+    """A level report for JSON; a level of minus infinity (silence) becomes null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else _short(value)
+        for name, value in asdict(report).items()
+    }
+
+
+def _short(value: float | int) -> float | int:
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,146 @@
+"""The composition root: everything a stage needs, opened once and handed over."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import UUID, uuid4
+
+from mixdown.errors import DatabaseUnavailable, Interrupted
+from mixdown.jobs import JobStore, migrate, open_engine
+from mixdown.model import Claim, JobResult, StoredObject
+from mixdown.owner import is_alive, this_process
+from mixdown.render import Progress
+from mixdown.settings import Settings
+from mixdown.storage import ObjectStore, S3Options
+from mixdown.webhooks import Notifier, WebhookNotifier
+
+#: How often a job's progress is written down at most.
+_PROGRESS_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """The ports of a process. Tests hand over their own."""
+
+    settings: Settings
+    jobs: JobStore
+    objects: ObjectStore
+    notifier: Notifier
+    s3: S3Options  #: how S3 is reached, for sources too
+    stopping: threading.Event = field(default_factory=threading.Event)  #: set it to stop all work soon
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """An empty scratch folder, gone afterwards; one left by a killed process is swept by `sweep`."""
+        home = self.settings.effective_scratch / this_process().replace(":", "~")
+        home.mkdir(parents=True, exist_ok=True)
+        folder = Path(mkdtemp(dir=home))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> int:
+        """Delete what processes that are gone left in the scratch folder; returns how many it were."""
+        scratch = self.settings.effective_scratch
+        homes = [home for home in scratch.iterdir() if home.is_dir()] if scratch.is_dir() else []
+        abandoned = [home for home in homes if "~" in home.name and not is_alive(home.name.replace("~", ":"))]
+        for home in abandoned:
+            shutil.rmtree(home, ignore_errors=True)
+        return len(abandoned)
+
+    @contextmanager
+    def at_work(self) -> Iterator[str]:
+        """An owner for claims, its heart beating; what it still holds afterwards is queued again."""
+        owner = f"{this_process()}:{uuid4().hex[:8]}"
+        done = threading.Event()
+        beat = threading.Thread(target=self._beat, args=(owner, done), name="heartbeat", daemon=True)
+        beat.start()
+        try:
+            yield owner
+        finally:
+            done.set()
+            beat.join()
+            self.jobs.release_all(owner)
+
+    def claim(self, job_id: UUID, owner: str) -> Claim | None:
+        """The right to work on a job; None where it has ended or somebody else works on it."""
+        return self.jobs.claim(job_id, owner=owner, lease_s=self.settings.lease_s, is_alive=is_alive)
+
+    def progress_of(self, claim: Claim) -> Progress:
+        """A progress callback that writes to the ledger now and then, and is where work can be stopped."""
+        last_written_s = 0.0
+
+        def progress(fraction: float) -> None:
+            nonlocal last_written_s
+            if self.stopping.is_set():
+                raise Interrupted
+            if time.monotonic() - last_written_s >= _PROGRESS_EVERY_S:
+                last_written_s = time.monotonic()
+                self.jobs.progress(claim, fraction)
+
+        return progress
+
+    def intact(self, result: JobResult) -> bool:
+        """Whether everything a result promises still lies where it says."""
+        copies = [master.delivered_uri for master in result.renditions if master.delivered_uri]
+        uris = [stored.uri for stored in objects_of(result)]
+        return all(self.objects.owns(uri) for uri in uris) and all(
+            self.objects.holds(uri) for uri in [*uris, *copies]
+        )
+
+    def _beat(self, owner: str, done: threading.Event) -> None:
+        while not done.wait(self.settings.lease_s / 4):
+            # A database that is away for a moment is met by the stages, which know how to try again.
+            with suppress(DatabaseUnavailable):
+                self.jobs.heartbeat(owner)
+
+
+def objects_of(result: JobResult) -> list[StoredObject]:
+    """Every object of a result."""
+    return [*(master.object for master in result.renditions), result.report, result.picture]
+
+
+def s3_options(settings: Settings) -> S3Options:
+    """The S3 part of the settings."""
+    return S3Options(
+        endpoint_url=settings.s3_endpoint_url,
+        key=settings.s3_key,
+        secret=settings.s3_secret.get_secret_value() if settings.s3_secret else None,
+        region=settings.s3_region,
+    )
+
+
+def open_jobs(url: str) -> JobStore:
+    """The ledger at this database address, its tables made or brought up to date."""
+    engine = open_engine(url)
+    migrate(engine)
+    return JobStore(engine)
+
+
+def open_studio(
+    settings: Settings,
+    *,
+    jobs: JobStore | None = None,
+    objects: ObjectStore | None = None,
+    notifier: Notifier | None = None,
+    s3: S3Options | None = None,
+) -> Studio:
+    """Everything the settings name, opened; what is handed over takes the place of a setting."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    reach = s3 or s3_options(settings)
+    return Studio(
+        settings=settings,
+        jobs=jobs or open_jobs(settings.effective_database_url),
+        objects=objects or ObjectStore(settings.effective_results_url, s3=reach),
+        notifier=notifier or WebhookNotifier(secret),
+        s3=reach,
+    )

@@ -1,0 +1,66 @@
+"""Requests become jobs: the same request about the same bytes gives the same job back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from mixdown.errors import InvalidRequest
+from mixdown.fetch import source_version
+from mixdown.model import JobRecord, JobSpec, Source, Status, digest
+from mixdown.studio import Studio
+
+#: What is taken for a recording when a folder is handed in.
+RECORDING_SUFFIXES = frozenset(
+    ".aac .aif .aifc .aiff .flac .m4a .m4b .mka .mkv .mov .mp3 .mp4 .oga .ogg .opus .wav .webm".split()
+)
+
+
+def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = None) -> list[JobRecord]:
+    """Write jobs down, in order; asking again for what is done gives the finished job.
+
+    A job whose result has since been deleted is queued again, and so is one that failed.
+    """
+    keyed = [(spec, submission_key(studio, spec)) for spec in specs]
+    records = studio.jobs.submit(keyed, batch_id=batch_id)
+    return [_with_result(studio, record) for record in records]
+
+
+def submission_key(studio: Studio, spec: JobSpec) -> str:
+    """Hash of a request, of the present state of its source, and of where results go."""
+    version = source_version(spec.source, studio.s3)
+    return digest(spec.model_dump(mode="json"), version, studio.objects.root)
+
+
+def _with_result(studio: Studio, record: JobRecord) -> JobRecord:
+    """The record, queued again if it promises a result that is gone."""
+    if record.status is not Status.succeeded or record.result is None or studio.intact(record.result):
+        return record
+    return studio.jobs.requeue(record.id, reason="its result was deleted")
+
+
+def sources(names: Sequence[str]) -> list[Source]:
+    """Sources for what a person names: files, folders (every recording below them) and addresses.
+
+    Raises
+    ------
+    InvalidRequest
+        A folder holds no recording.
+    """
+    return [source for name in names for source in _sources_at(name)]
+
+
+def _sources_at(name: str) -> list[Source]:
+    scheme = urlsplit(name).scheme.lower()
+    if scheme in ("s3", "http", "https"):
+        return [Source(uri=name)]
+    path = Path(unquote(urlsplit(name).path) if scheme == "file" else name).expanduser()
+    if not path.is_dir():
+        # A link is followed here, where a person named it, and nowhere later.
+        return [Source(uri=str(path.resolve()), filename=path.name)]
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in RECORDING_SUFFIXES)
+    if not found:
+        raise InvalidRequest(f"There is no recording in the folder “{path.name}”.")
+    return [Source(uri=str(file.resolve()), filename=file.name) for file in found]

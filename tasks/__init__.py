@@ -1,0 +1,1 @@
+"""Prefect tasks: a policy and a few lines that call the core."""

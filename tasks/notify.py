@@ -1,0 +1,16 @@
+"""The task of the notify stage."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from mixdown.model import Stage
+from tasks.perform import perform
+from tasks.policy import policy
+from tasks.shard import Shard
+
+
+@task(**policy(Stage.notify))
+def notify(shard: Shard) -> Shard:
+    """Deliver the notifications of jobs that have ended."""
+    return perform(Stage.notify, shard)

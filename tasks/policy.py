@@ -1,0 +1,50 @@
+"""How each stage is retried, limited and named in Prefect: written once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+
+from mixdown.errors import RetryableError
+from mixdown.model import Stage
+from mixdown.retry import POLICIES
+
+#: Longest time a shard may take in a stage, in seconds.
+TIMEOUTS_S = {
+    Stage.validate: 3_600,
+    Stage.process: 6 * 3_600,
+    Stage.store: 3_600,
+    Stage.notify: 600,
+}
+
+#: Global concurrency limits, created by `mixdown deploy` from deployments/limits.yaml. A stage takes
+#: one slot for a shard; a limit that does not exist limits nothing.
+LIMITS = {Stage.validate: "mixdown-fetch", Stage.process: "mixdown-process", Stage.store: "mixdown-store"}
+
+
+def is_retryable(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Retry only what trying again can mend."""
+    return isinstance(state.result(raise_on_failure=False), RetryableError)
+
+
+def policy(stage: Stage) -> dict[str, Any]:
+    """Arguments of `@task` for a stage.
+
+    No results are persisted: the ledger holds them, and a stored Prefect result could name pickle as
+    its own serializer.
+    """
+    retry = POLICIES[stage]
+    return {
+        "task_run_name": f"{stage.value} {{shard.label}}",
+        "retries": retry.retries,
+        "retry_delay_seconds": retry.delays_s,
+        "retry_jitter_factor": retry.jitter,
+        "retry_condition_fn": is_retryable,
+        "timeout_seconds": TIMEOUTS_S[stage],
+        "tags": ["mixdown", stage.value],
+        "persist_result": False,
+        "cache_policy": NO_CACHE,
+    }
