@@ -43,8 +43,8 @@ _GONE = 410
 class Answer:
     """What became of one attempt to deliver."""
 
-    delivered: bool
-    text: str  #: short, for the ledger and for people; no secrets
+    ok: bool  #: the receiver has it
+    summary: str  #: short, for the ledger and for people; no secrets
     final: bool = False  #: not delivered, and trying again is pointless
     retry_after_s: float | None = None  #: the receiver asked for this much patience
 
@@ -62,6 +62,7 @@ def payload_for(record: JobRecord) -> str:
     if not record.status.ended or record.finished_at is None:
         raise ValueError(f"job {record.id} has not ended")
     error = {"code": record.error_code, "message": record.error_detail} if record.error_code else None
+    renditions = record.result.renditions if record.result else ()
     message = {
         "type": f"job.{record.status.value}",
         "timestamp": record.finished_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
@@ -135,9 +136,9 @@ class WebhookNotifier:
         """Post the message once. 2xx is delivered, 410 is final, all else may be tried again."""
         if self._secret is None:
             return Answer(
-                delivered=False,
+                ok=False,
                 final=True,
-                text="Not sent: there is no webhook secret (MIXDOWN_WEBHOOK_SECRET) to sign it with.",
+                summary="Not sent: there is no webhook secret (MIXDOWN_WEBHOOK_SECRET) to sign it with.",
             )
         headers = {
             "content-type": "application/json",
@@ -159,22 +160,22 @@ class WebhookNotifier:
             ):
                 return _answer(response, deadline)
         except httpx.TimeoutException:
-            return Answer(delivered=False, text=f"No answer within {self._timeout_s:g} s.")
+            return Answer(ok=False, summary=f"No answer within {self._timeout_s:g} s.")
         except httpx.InvalidURL:
-            return Answer(delivered=False, final=True, text="The address is not valid.")
+            return Answer(ok=False, final=True, summary="The address is not valid.")
         except httpx.HTTPError as error:
-            return Answer(delivered=False, text=f"Not reached ({type(error).__name__}).")
+            return Answer(ok=False, summary=f"Not reached ({type(error).__name__}).")
 
 
 def _answer(response: httpx.Response, deadline: float) -> Answer:
     status = f"{response.status_code} {response.reason_phrase}".strip()
     if response.is_success:
-        return Answer(delivered=True, text=status)
+        return Answer(ok=True, summary=status)
     excerpt = _excerpt(response, deadline)
     return Answer(
-        delivered=False,
+        ok=False,
         final=response.status_code == _GONE,
-        text=f"{status}: {excerpt}" if excerpt else status,
+        summary=f"{status}: {excerpt}" if excerpt else status,
         retry_after_s=_retry_after_s(response),
     )
 
@@ -204,14 +205,14 @@ class LogNotifier:
     def deliver(self, delivery: Delivery) -> Answer:
         """Log that the job has ended."""
         log.info("job %s: %s", delivery.job_id, json.loads(delivery.payload)["type"])
-        return Answer(delivered=True, text="logged")
+        return Answer(ok=True, summary="logged")
 
 
 def retry_at(
     attempts: int, now: datetime, answer: Answer, *, waits: Sequence[timedelta] = _WAITS
 ) -> datetime | None:
     """When to try again after `attempts` attempts, the last of them answered so; None: no more."""
-    if answer.delivered or answer.final or attempts > len(waits):
+    if answer.ok or answer.final or attempts > len(waits):
         return None
     wait_s = waits[attempts - 1].total_seconds()
     # The microseconds of the clock are as good as a random number, and leave this function pure.

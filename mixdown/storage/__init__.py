@@ -7,7 +7,6 @@ from mixdown.storage.keys import (
     safe_stem,
     source_key,
     staged_key,
-    staged_prefix,
 )
 from mixdown.storage.store import ObjectStore
 
@@ -19,5 +18,4 @@ __all__ = [
     "safe_stem",
     "source_key",
     "staged_key",
-    "staged_prefix",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -93,7 +94,7 @@ class Bucket:
 
     def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
         """Store `body`, whole or not at all; without `replace`, FileExistsError where the name is taken."""
-        # An exception inside an open s3fs file still publishes what was written so far: only finished files go up.
+        # An exception inside an open s3fs file still publishes what was written: only finished files go up.
         with tempfile.NamedTemporaryFile(prefix="mixdown-") as file:
             for chunk in body:
                 file.write(chunk)
@@ -119,10 +120,8 @@ class Bucket:
 
     def delete(self, name: str) -> None:
         """Remove an object."""
-        try:
+        with suppress(FileNotFoundError):
             self.fs.rm_file(self._path(name))
-        except FileNotFoundError:
-            pass
 
     def delete_below(self, prefix: str) -> None:
         """Remove everything under a prefix."""

@@ -37,7 +37,7 @@ class Folder:
         )
 
     def size_bytes(self, name: str) -> int | None:
-        """Size of an object; None: nothing there; -1: something there that is no object (a folder, a link)."""
+        """Size of an object; None: nothing there; -1: what is there is a folder, a link or the like."""
         try:
             found = (self.path / name).lstat()
         except (FileNotFoundError, NotADirectoryError):

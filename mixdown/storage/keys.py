@@ -18,19 +18,14 @@ _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$")
 
 
-def staged_prefix(job_id: UUID) -> str:
-    """The prefix of everything a job keeps while it is under way."""
-    return f"staged/{job_id}/"
-
-
 def staged_key(job_id: UUID, name: str) -> str:
-    """The key of a job's work in progress; made again, it is overwritten."""
-    return staged_prefix(job_id) + safe_name(name)
+    """The key of a job's work in progress, overwritten when made again; for an empty name, their prefix."""
+    return f"staged/{job_id}/" + (safe_name(name) if name else "")
 
 
 def source_key(job_id: UUID) -> str:
     """The key of the copy of a source that had to be fetched; goes with the job's staged objects."""
-    return staged_prefix(job_id) + "source"
+    return staged_key(job_id, "source")
 
 
 def master_key(result_key: str, filename: str) -> str:

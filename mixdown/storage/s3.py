@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import s3fs
-from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
 from aiohttp import ClientConnectorError, ClientError
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from fsspec.exceptions import FSTimeoutError
@@ -52,7 +52,7 @@ def connect(options: S3Options) -> s3fs.S3FileSystem:
             "read_timeout": 30,
             "http_session_cls": PromptSession,
         },
-        # A cached listing answers `exists` and `size` from the past, and fsspec's own cache of instances outlives a fork.
+        # A cached listing answers from the past, and fsspec's own cache of instances outlives a fork.
         use_listings_cache=False,
         skip_instance_cache=True,
         max_concurrency=2,

@@ -59,6 +59,20 @@ class ObjectStore:
     def __repr__(self) -> str:
         return f"ObjectStore({self._place.label})"
 
+    @property
+    def root(self) -> str:
+        """The address of the store itself."""
+        return self._place.uri("")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the objects are files of this machine."""
+        return isinstance(self._place, Folder)
+
+    def owns(self, uri: str) -> bool:
+        """Whether an address is under the root of this store."""
+        return self._place.name_of(uri) is not None
+
     def uri(self, key: str) -> str:
         """The address of the object with this key."""
         return self._place.uri(checked_key(key))
@@ -114,6 +128,13 @@ class ObjectStore:
         """Whether there is an object under this key."""
         with translated(self._place):
             return self._place.size_bytes(checked_key(key)) is not None
+
+    def holds(self, uri: str) -> bool:
+        """Whether something lies at `uri`, a copy that was delivered elsewhere included."""
+        folder, _, _ = uri.rpartition("/")
+        place = self._place if self.owns(uri) else open_place(folder, self._s3)
+        with translated(place):
+            return place.size_bytes(place.name_of(uri) or "") is not None
 
     def describe(self, uri: str) -> StoredObject:
         """What lies at `uri` now, by reading it."""
