@@ -70,7 +70,10 @@ def _high_pass_coefficients(cutoff_hz: float, sample_rate_hz: int) -> NDArray[np
     for quality in _BUTTERWORTH_Q:
         scale = 1.0 + warped / quality + warped * warped
         gain /= scale
-        feedback += [-2.0 * (warped * warped - 1.0) / scale, -(1.0 - warped / quality + warped * warped) / scale]
+        feedback += [
+            -2.0 * (warped * warped - 1.0) / scale,
+            -(1.0 - warped / quality + warped * warped) / scale,
+        ]
     return np.array([gain, *feedback])
 
 
