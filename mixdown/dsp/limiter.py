@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from mixdown.dsp.processor import Block, as_block
 from mixdown.dsp.true_peak import TAPS, interpolated_magnitudes, interpolation_phases
