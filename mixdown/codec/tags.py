@@ -1,0 +1,65 @@
+"""Metadata: one small vocabulary, and nothing in a value that could hurt a reader of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from mixdown.model import Tags
+
+#: What is kept, under FFmpeg's generic names.
+KEPT = (
+    *("title", "artist", "album", "album_artist", "composer", "genre", "date", "track", "disc", "comment"),
+    *("copyright", "publisher", "language", "isrc"),
+)
+
+#: Other names of the same thing.
+_ALIASES = {
+    "year": "date",
+    "tracknumber": "track",
+    "discnumber": "disc",
+    "albumartist": "album_artist",
+    "album artist": "album_artist",
+    "description": "comment",
+    "organization": "publisher",
+    "tsrc": "isrc",
+}
+
+#: Longest value kept, in characters; a comment may be longer than the rest.
+_LONGEST = 512
+_LONGEST_COMMENT = 4096
+
+
+def clean(tags: Mapping[str, str]) -> Tags:
+    """The tags that survive mastering, safe to write, print and store.
+
+    Keys are folded to the names of `KEPT`, others are dropped; an exact name wins over an alias. Control and
+    surrogate characters are removed (a comment keeps its line breaks), values are cut to a sane length and
+    composed (NFC); empty ones are dropped.
+    """
+    folded: dict[str, str] = {}
+    for key, value in tags.items():
+        name = key.strip().lower()
+        if name in KEPT:
+            folded[name] = value
+        elif name in _ALIASES:
+            folded.setdefault(_ALIASES[name], value)
+    cleaned = {name: _clean_value(name, folded[name]) for name in KEPT if name in folded}
+    return {name: value for name, value in cleaned.items() if value}
+
+
+def _clean_value(name: str, value: str) -> str:
+    """One value without what is no text."""
+    comment = name == "comment"
+    value = value[: 4 * _LONGEST_COMMENT].replace("\r\n", "\n").replace("\r", "\n")
+    if not comment:
+        value = re.sub(r"\s+", " ", value)
+    # Cc control, Cs surrogate, Co private use, Cn unassigned; Cf would break emoji and right-to-left text.
+    value = "".join(
+        character
+        for character in value
+        if unicodedata.category(character) not in ("Cc", "Cs", "Cn") or (comment and character == "\n")
+    )
+    value = unicodedata.normalize("NFC", value).strip()
+    return value[: _LONGEST_COMMENT if comment else _LONGEST].rstrip()
