@@ -290,14 +290,15 @@ def notify(studio: Studio, claim: Claim) -> None:
             deliver(studio, delivery)
 
 
-def deliver(studio: Studio, delivery: Delivery) -> None:
-    """Try one delivery and write down what came of it."""
+def deliver(studio: Studio, delivery: Delivery) -> bool:
+    """Try one delivery and write down what came of it; returns whether it was taken."""
     answer = studio.notifier.deliver(delivery)
     now = datetime.now(UTC)
     again_at = None if answer.ok else retry_at(delivery.attempts + 1, now, answer)
     studio.jobs.record_attempt(
         delivery.id, delivered=answer.ok, answer=answer.summary, next_attempt_at=again_at
     )
+    return answer.ok
 
 
 def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:

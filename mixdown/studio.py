@@ -69,6 +69,7 @@ class Studio:
             done.set()
             beat.join()
             self.jobs.release_all(owner)
+            self.stopping.clear()
 
     def claim(self, job_id: UUID, owner: str) -> Claim | None:
         """The right to work on a job; None where it has ended or somebody else works on it."""

@@ -64,3 +64,11 @@ def _sources_at(name: str) -> list[Source]:
     if not found:
         raise InvalidRequest(f"There is no recording in the folder “{path.name}”.")
     return [Source(uri=str(file.resolve()), filename=file.name) for file in found]
+
+
+def size_hint_bytes(source: Source) -> int:
+    """Size of a local source, for planning; 0 where finding out would cost a request or is not possible."""
+    if urlsplit(source.uri).scheme in ("s3", "http", "https"):
+        return 0
+    path = Path(source.uri)
+    return path.stat().st_size if path.is_file() else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from mixdown.model import Stage
-from tasks.perform import perform
+from tasks.perform import all_of, perform
 from tasks.policy import policy
 from tasks.shard import Shard
 
@@ -13,4 +13,4 @@ from tasks.shard import Shard
 @task(**policy(Stage.notify))
 def notify(shard: Shard) -> Shard:
     """Deliver the notifications of jobs that have ended."""
-    return perform(Stage.notify, shard)
+    return perform(Stage.notify, all_of(shard))

@@ -17,7 +17,6 @@ class Shard:
     owner: str  #: holds the claims
     jobs: tuple[UUID, ...]
     claims: tuple[Claim, ...] = ()  #: taken by `validate`; those that failed have dropped out
-    ended: tuple[Claim, ...] = ()  #: every claim that was taken, for `notify`
 
 
 #: Work in one shard, as bytes of source: long audio goes alone, short clips share a task run.

@@ -1,0 +1,55 @@
+"""Jobs and measurements in words, the same wherever a person reads them."""
+
+from __future__ import annotations
+
+import math
+
+from mixdown.model import JobRecord, JobResult, Stage, Status
+
+#: How much of a job is behind it when a stage is, for progress bars; rendering is nearly all of it.
+_SHARE_DONE = {None: 0.0, Stage.validate: 0.05, Stage.process: 0.95, Stage.store: 1.0, Stage.notify: 1.0}
+
+#: What people see of a job's id: its random end, unlike its beginning, tells jobs apart.
+SHORT_ID_CHARS = 8
+
+
+def short_id(record: JobRecord) -> str:
+    """The id of a job, short enough to type."""
+    return record.id.hex[-SHORT_ID_CHARS:]
+
+
+def done_share(record: JobRecord) -> float:
+    """How much of a job is done, from 0 to 1."""
+    if record.status.ended:
+        return 1.0
+    share = _SHARE_DONE[record.stage]
+    return share + 0.9 * record.progress if record.stage is Stage.validate else share
+
+
+def state_words(record: JobRecord) -> str:
+    """State of a job: `succeeded`, `already done`, `failed: unreadable_audio` …"""
+    if record.status is Status.failed:
+        return f"failed: {record.error_code}"
+    if record.status is Status.succeeded and record.result is not None and record.result.reused:
+        return "succeeded (same recording, done before)"
+    return record.status.value
+
+
+def duration_words(seconds: float) -> str:
+    """A length: `0:42`, `1:02:03`."""
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def level_words(level: float, unit: str = "") -> str:
+    """A level with a true minus sign: `−16.0 LUFS`, `−∞`."""
+    text = "∞" if math.isinf(level) else f"{abs(level):.1f}"
+    sign = "−" if level < 0 and text != "0.0" else ""
+    return f"{sign}{text} {unit}".strip()
+
+
+def loudness_words(result: JobResult) -> str:
+    """Loudness before and after: `−27.9 → −16.0`."""
+    after = result.renditions[0].after.integrated_lufs
+    return f"{level_words(result.before.integrated_lufs)} → {level_words(after)}"

@@ -1,0 +1,130 @@
+"""What Prefect's UI shows of a run: its progress, a table of a batch, and a page for each job."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from mixdown.jobs import JobStore
+from mixdown.model import JobRecord, JobResult, Rendition, Status
+from mixdown.studio import Studio
+from mixdown.wording import done_share, duration_words, level_words, loudness_words, short_id, state_words
+from tasks.shard import Shard
+
+#: Larger batches get a table but no page for each job: the reports lie beside the masters.
+MOST_PAGES = 100
+
+#: The table of a larger batch shows its failures and the beginning.
+MOST_ROWS = 500
+
+
+class BatchProgress:
+    """The progress artifact of a run, fed from the ledger."""
+
+    def __init__(self, jobs: JobStore, batch_id: UUID, title: str) -> None:
+        self._jobs = jobs
+        self._batch_id = batch_id
+        self._shown = 0.0
+        self._artifact_id: Any = create_progress_artifact(progress=0.0, description=f"Progress of {title}")
+
+    def update(self) -> None:
+        """Show how far the batch is, if it has come any further."""
+        counts = self._jobs.counts(self._batch_id)
+        running = self._jobs.list(batch_id=self._batch_id, status=Status.running, limit=500)
+        ended = sum(count for status, count in counts.items() if status.ended)
+        done = ended + sum(done_share(record) for record in running)
+        percent = round(100 * done / max(1, sum(counts.values())), 1)
+        if percent > self._shown:
+            self._shown = percent
+            update_progress_artifact(self._artifact_id, progress=percent)
+
+
+def publish_table(records: Sequence[JobRecord], title: str) -> None:
+    """A table of jobs as they ended; failures first where there are too many to show."""
+    shown = sorted(records, key=lambda record: record.status is Status.succeeded)[:MOST_ROWS]
+    rows = [_row(record) for record in (records if len(records) <= MOST_ROWS else shown)]
+    delivered = sum(record.status is Status.succeeded for record in records)
+    create_table_artifact(
+        table=rows, key="jobs", description=f"{title}: {delivered} of {len(records)} delivered"
+    )
+
+
+def publish_jobs(studio: Studio, shard: Shard) -> None:
+    """A page for each job of a shard that has a result."""
+    records = [studio.jobs.get(job_id) for job_id in shard.jobs]
+    batch_id = records[0].batch_id
+    if batch_id is not None and sum(studio.jobs.counts(batch_id).values()) > MOST_PAGES:
+        return
+    for record in records:
+        picture = studio.objects.read_bytes(record.result.picture.uri) if record.result else b""
+        create_markdown_artifact(
+            markdown=job_page(record, picture),
+            key=f"job-{short_id(record)}",
+            description=f"{record.spec.filename}: {state_words(record)}",
+        )
+
+
+def _row(record: JobRecord) -> dict[str, str]:
+    result = record.result
+    row = {"File": record.spec.filename, "State": state_words(record), "Job": short_id(record)}
+    if result is None:
+        return row | {"Duration": "", "LUFS": "", "True peak": "", "Time": "", "Why": record.error_detail or ""}
+    return row | {
+        "Duration": duration_words(result.before.duration_s),
+        "LUFS": loudness_words(result),
+        "True peak": level_words(result.renditions[0].after.true_peak_dbtp, "dBTP"),
+        "Time": f"{result.elapsed_s:.1f} s",
+        "Why": " ".join(result.warnings),
+    }
+
+
+def job_page(record: JobRecord, picture: bytes) -> str:
+    """A job in markdown: its picture, its measurements before and after, and where everything lies."""
+    result = record.result
+    title = f"# {_plain(record.spec.filename)}\n\n**{state_words(record)}** · job `{record.id}`\n"
+    if result is None:
+        return f"{title}\n{_plain(record.error_detail or '')}\n"
+    image = base64.b64encode(picture).decode()
+    warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
+    masters = "\n".join(_master_line(master) for master in result.renditions)
+    return (
+        f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
+        f"\n{_measurements(result)}\n{warnings}\n## Masters\n\n{masters}\n"
+        f"\nReport: `{result.report.uri}`\n"
+    )
+
+
+def _measurements(result: JobResult) -> str:
+    """Before and after, a column for each master."""
+    levels = [result.before, *(master.after for master in result.renditions)]
+    names = ["before", *(master.output.format.value for master in result.renditions)]
+    rows = [
+        ("Integrated loudness", [level_words(level.integrated_lufs, "LUFS") for level in levels]),
+        ("Loudness range", [level_words(level.range_lu, "LU") for level in levels]),
+        ("True peak", [level_words(level.true_peak_dbtp, "dBTP") for level in levels]),
+        ("Duration", [duration_words(level.duration_s) for level in levels]),
+        ("Sample rate", [f"{level.sample_rate_hz:,} Hz" for level in levels]),
+        ("Channels", [str(level.channels) for level in levels]),
+    ]
+    header = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
+    return header + "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
+
+
+def _master_line(master: Rendition) -> str:
+    target = f"target {level_words(master.target_lufs, 'LUFS')}, ceiling {level_words(master.ceiling_dbtp, 'dBTP')}"
+    where = master.delivered_uri or master.object.uri
+    return f"- **{master.output.format.value}**, {master.object.size_bytes / 1e6:.1f} MB, {target}: `{where}`"
+
+
+def _plain(text: str) -> str:
+    """Text that markdown takes for nothing but text."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+!|" else char for char in text)
