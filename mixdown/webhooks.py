@@ -6,7 +6,6 @@ import binascii
 import json
 import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from mixdown import __version__
+from mixdown.deadline import Deadline
 from mixdown.errors import InvalidRequest
 from mixdown.model import Delivery, JobRecord, Rendition
 
@@ -72,9 +72,7 @@ def payload_for(record: JobRecord) -> str:
             "status": record.status.value,
             "filename": record.spec.filename,
             "error": error,
-            "masters": [_master(rendition) for rendition in record.result.renditions]
-            if record.result
-            else [],
+            "masters": [_master(rendition) for rendition in renditions],
         },
     }
     # Escaped to ASCII: a file name may hold surrogates, which have no UTF-8.
@@ -145,9 +143,9 @@ class WebhookNotifier:
             "user-agent": f"mixdown/{__version__}",
             **sign(self._secret, delivery),
         }
-        deadline = time.monotonic() + self._timeout_s
         try:
             with (
+                Deadline(self._timeout_s) as deadline,
                 httpx.Client(
                     transport=self._transport,
                     timeout=self._timeout_s,
@@ -155,23 +153,32 @@ class WebhookNotifier:
                     follow_redirects=False,
                 ) as client,
                 client.stream(
-                    "POST", delivery.target.url, content=delivery.payload.encode(), headers=headers
+                    "POST",
+                    delivery.target.url,
+                    content=delivery.payload.encode(),
+                    headers=headers,
+                    extensions={"trace": deadline.trace},
                 ) as response,
             ):
-                return _answer(response, deadline)
+                return _answer(response)
         except httpx.TimeoutException:
-            return Answer(ok=False, summary=f"No answer within {self._timeout_s:g} s.")
+            return self._no_answer()
         except httpx.InvalidURL:
             return Answer(ok=False, final=True, summary="The address is not valid.")
         except httpx.HTTPError as error:
+            if deadline.passed:
+                return self._no_answer()
             return Answer(ok=False, summary=f"Not reached ({type(error).__name__}).")
 
+    def _no_answer(self) -> Answer:
+        return Answer(ok=False, summary=f"No answer within {self._timeout_s:g} s.")
 
-def _answer(response: httpx.Response, deadline: float) -> Answer:
+
+def _answer(response: httpx.Response) -> Answer:
     status = f"{response.status_code} {response.reason_phrase}".strip()
     if response.is_success:
         return Answer(ok=True, summary=status)
-    excerpt = _excerpt(response, deadline)
+    excerpt = _excerpt(response)
     return Answer(
         ok=False,
         final=response.status_code == _GONE,
@@ -180,13 +187,13 @@ def _answer(response: httpx.Response, deadline: float) -> Answer:
     )
 
 
-def _excerpt(response: httpx.Response, deadline: float) -> str:
+def _excerpt(response: httpx.Response) -> str:
     """The first characters of a refusal, on one line; never more of it is read."""
     body = b""
     try:
         for chunk in response.iter_raw(1024):
             body += chunk
-            if len(body) >= 4 * _ANSWER_CHARACTERS or time.monotonic() > deadline:
+            if len(body) >= 4 * _ANSWER_CHARACTERS:
                 break
     except httpx.HTTPError:
         pass  # the status has said enough

@@ -1,21 +1,22 @@
 """Where results lie: a local folder, ``memory://``, ``s3://`` or any other fsspec address."""
 
-from mixdown.storage.bucket import S3Options
-from mixdown.storage.keys import (
-    master_key,
-    safe_name,
-    safe_stem,
-    source_key,
-    staged_key,
-)
+from mixdown.storage.bucket import Bucket, S3Options
+from mixdown.storage.faults import scratch_errors, translated
+from mixdown.storage.folder import Folder, path_of
+from mixdown.storage.keys import master_key, safe_name, safe_stem, source_key, staged_key
 from mixdown.storage.store import ObjectStore
 
 __all__ = [
+    "Bucket",
+    "Folder",
     "ObjectStore",
     "S3Options",
     "master_key",
+    "path_of",
     "safe_name",
     "safe_stem",
+    "scratch_errors",
     "source_key",
     "staged_key",
+    "translated",
 ]
