@@ -1,0 +1,15 @@
+"""Alembic's environment. It runs over the connection that `migrations` hands it, never its own."""
+
+from alembic import context
+
+from mixdown.db.tables import Table
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    transactional_ddl=True,  # SQLite can do it too, once the driver leaves transactions to us
+    render_as_batch=True,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

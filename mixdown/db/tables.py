@@ -1,0 +1,164 @@
+"""The tables of the ledger. A change here needs a migration in `versions/`; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from mixdown.db.columns import AnyText, Json, UtcDateTime
+from mixdown.model import JobResult, JobSpec, Stage, Status, WebhookTarget
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Options of an index over few of the rows: small, and cheap to keep."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+class Table(DeclarativeBase):
+    """A table; its constraints have names, because a migration must be able to speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Batch(Table):
+    """Jobs that were asked for together."""
+
+    __tablename__ = "batches"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    title: Mapped[str | None] = mapped_column(AnyText)
+
+
+class Job(Table):
+    """One job; its columns are those of `JobRecord`."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    idempotency_key: Mapped[str] = mapped_column(AnyText, unique=True)
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id"))
+    spec: Mapped[JobSpec] = mapped_column(Json(TypeAdapter(JobSpec)))
+    status: Mapped[Status] = mapped_column(
+        Enum(Status, name="status", native_enum=False, create_constraint=True, length=16)
+    )
+    stage: Mapped[Stage | None] = mapped_column(
+        Enum(Stage, name="stage", native_enum=False, create_constraint=True, length=16)
+    )
+    progress: Mapped[float] = mapped_column(Float, server_default=text("0"))
+    work: Mapped[dict[str, Any]] = mapped_column(Json(), server_default=text("'{}'"))
+    result_key: Mapped[str | None] = mapped_column(String(64))
+    result: Mapped[JobResult | None] = mapped_column(Json(TypeAdapter(JobResult)))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(AnyText)
+    failed_stage: Mapped[Stage | None] = mapped_column(
+        Enum(Stage, name="failed_stage", native_enum=False, create_constraint=True, length=16)
+    )
+    flow_run_id: Mapped[UUID | None] = mapped_column(Uuid)
+    owner: Mapped[str | None] = mapped_column(AnyText)
+    fence: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
+        CheckConstraint(
+            "status <> 'running' OR (owner IS NOT NULL AND heartbeat_at IS NOT NULL)", name="held"
+        ),
+        CheckConstraint("status <> 'succeeded' OR result IS NOT NULL", name="delivered"),
+        CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="explained"),
+        Index(None, "created_at", "id"),
+        Index(None, "status", "created_at"),
+        Index("ix_jobs_running_heartbeat_at", "heartbeat_at", **_only("status = 'running'")),
+        Index("ix_jobs_running_owner", "owner", **_only("status = 'running'")),
+        Index(None, "result_key"),
+    )
+
+
+class BatchJob(Table):
+    """A job that a batch asked for: made for it, or found already there."""
+
+    __tablename__ = "batch_jobs"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class JobEventRow(Table):
+    """One line of a job's history."""
+
+    __tablename__ = "job_events"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str | None] = mapped_column(AnyText)
+
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+
+class Result(Table):
+    """What was once made, for whoever asks for the same."""
+
+    __tablename__ = "results"
+
+    result_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    result: Mapped[JobResult] = mapped_column(Json(TypeAdapter(JobResult)))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class DeliveryRow(Table):
+    """One notification of the outbox."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    fence: Mapped[int] = mapped_column(Integer)
+    target: Mapped[WebhookTarget] = mapped_column(Json(TypeAdapter(WebhookTarget)))
+    target_digest: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[str] = mapped_column(AnyText)
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_answer: Mapped[str | None] = mapped_column(AnyText)
+
+    __table_args__ = (
+        # One notification to a target for one ending; a job that failed and was asked for again ends again.
+        UniqueConstraint("job_id", "fence", "target_digest"),
+        Index("ix_deliveries_due", "next_attempt_at", **_only("next_attempt_at IS NOT NULL")),
+    )

@@ -1,0 +1,82 @@
+"""Looking jobs up."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from mixdown.db.tables import BatchJob, Job, JobEventRow
+from mixdown.errors import InvalidRequest, JobNotFound
+from mixdown.jobs.rows import RECORD, to_record
+from mixdown.model import JobEvent, JobRecord, Status
+
+#: Candidates named when the beginning of an id fits several jobs.
+_NAMED = 5
+
+
+def newest(
+    connection: Connection,
+    *,
+    batch_id: UUID | None,
+    status: Status | None,
+    limit: int,
+    after: UUID | None,
+) -> list[JobRecord]:
+    """Jobs, newest first, from behind `after`."""
+    query = select(*RECORD).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
+    if batch_id is not None:
+        query = query.join(BatchJob, BatchJob.job_id == Job.id).where(BatchJob.batch_id == batch_id)
+    if status is not None:
+        query = query.where(Job.status == status)
+    if after is not None:
+        last = connection.execute(select(Job.created_at, Job.id).where(Job.id == after)).one_or_none()
+        if last is None:
+            raise JobNotFound(f"There is no job {after}.")
+        query = query.where(
+            (Job.created_at < last.created_at) | ((Job.created_at == last.created_at) & (Job.id < last.id))
+        )
+    return [to_record(row) for row in connection.execute(query)]
+
+
+def counts(connection: Connection, batch_id: UUID) -> dict[Status, int]:
+    """How many jobs of a batch are in each status; every status is there."""
+    rows = connection.execute(
+        select(Job.status, func.count().label("number"))
+        .join(BatchJob, BatchJob.job_id == Job.id)
+        .where(BatchJob.batch_id == batch_id)
+        .group_by(Job.status)
+    )
+    found = {row.status: row.number for row in rows}
+    return {status: found.get(status, 0) for status in Status}
+
+
+def events(connection: Connection, job_id: UUID) -> list[JobEvent]:
+    """The history of a job, oldest first."""
+    rows = connection.execute(
+        select(JobEventRow.job_id, JobEventRow.at, JobEventRow.kind, JobEventRow.detail)
+        .where(JobEventRow.job_id == job_id)
+        .order_by(JobEventRow.id)
+    )
+    return [JobEvent(job_id=row.job_id, at=row.at, kind=row.kind, detail=row.detail) for row in rows]
+
+
+def resolve(connection: Connection, prefix: str) -> UUID:
+    """The one job whose id begins like this."""
+    digits = prefix.strip().lower().replace("-", "")
+    if not re.fullmatch("[0-9a-f]{4,32}", digits):
+        raise InvalidRequest("A job is named by its id, or by the first four or more digits of it.")
+    # Ids are compared as a range, which both databases can look up in their index.
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    rows = connection.execute(
+        select(Job.id, Job.spec).where(Job.id.between(first, last)).order_by(Job.id).limit(_NAMED + 1)
+    ).all()
+    if not rows:
+        raise JobNotFound(f"There is no job {prefix.strip()}.")
+    if len(rows) > 1:
+        named = ", ".join(f"{row.id} ({row.spec.filename})" for row in rows[:_NAMED])
+        more = " and others" if len(rows) > _NAMED else ""
+        raise InvalidRequest(f"Several jobs begin with {prefix.strip()}: {named}{more}.")
+    found: UUID = rows[0].id
+    return found

@@ -1,0 +1,68 @@
+"""What was once made, for whoever asks for the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from mixdown.db.tables import Job, Result
+from mixdown.jobs.rows import insert_unless_there, note
+from mixdown.model import JobResult
+
+#: A use is noted at most this often: looking a result up stays a read.
+_USE_NOTED_EVERY = timedelta(hours=1)
+
+
+def keep(connection: Connection, result: JobResult, now: datetime) -> None:
+    """Remember a result for the next job that asks for the same; the first one stays."""
+    # A copy under the recording's own name belongs to one job, not to the result.
+    shared = replace(
+        result, reused=False, renditions=tuple(replace(one, delivered_uri=None) for one in result.renditions)
+    )
+    connection.execute(
+        insert_unless_there(connection, Result)
+        .values(result_key=result.result_key, result=shared, created_at=now, last_used_at=now)
+        .on_conflict_do_update(index_elements=[Result.result_key], set_={"last_used_at": now})
+    )
+
+
+def find(connection: Connection, result_key: str) -> tuple[JobResult, datetime] | None:
+    """A result, and when its use was last noted."""
+    row = connection.execute(
+        select(Result.result, Result.last_used_at).where(Result.result_key == result_key)
+    ).one_or_none()
+    return None if row is None else (row.result, row.last_used_at)
+
+
+def use_needs_noting(noted_at: datetime, now: datetime) -> bool:
+    """Whether a use at this moment is worth a write."""
+    return now - noted_at > _USE_NOTED_EVERY
+
+
+def note_use(connection: Connection, result_key: str, now: datetime) -> None:
+    """Keep a result from expiring."""
+    connection.execute(update(Result).where(Result.result_key == result_key).values(last_used_at=now))
+
+
+def forget(connection: Connection, result_key: str) -> None:
+    """Never give this result out again."""
+    connection.execute(delete(Result).where(Result.result_key == result_key))
+
+
+def expire(connection: Connection, before: datetime, now: datetime) -> list[str]:
+    """Forget the results that nobody used since; the addresses of their objects, to be deleted."""
+    gone = connection.execute(
+        delete(Result).where(Result.last_used_at < before).returning(Result.result_key, Result.result)
+    ).all()
+    keys = [row.result_key for row in gone]
+    for start in range(0, len(keys), 500):
+        jobs = connection.scalars(select(Job.id).where(Job.result_key.in_(keys[start : start + 500])))
+        note(connection, list(jobs), "expired", now)
+    return [uri for row in gone for uri in _objects(row.result)]
+
+
+def _objects(result: JobResult) -> list[str]:
+    masters = [rendition.object.uri for rendition in result.renditions]
+    return [*masters, result.report.uri, result.picture.uri]

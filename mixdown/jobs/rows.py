@@ -1,0 +1,49 @@
+"""Between rows and records; and the history, one line at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mixdown.db.tables import Job, JobEventRow, Table
+from mixdown.errors import JobNotFound
+from mixdown.model import JobRecord
+
+_FIELDS = tuple(field.name for field in fields(JobRecord))
+
+#: The columns of a `JobRecord`, in its order.
+RECORD = tuple(getattr(Job, name) for name in _FIELDS)
+
+
+def to_record(row: Row[Any]) -> JobRecord:
+    """The job of a row of `RECORD`."""
+    return JobRecord(**dict(zip(_FIELDS, row, strict=True)))
+
+
+def read_job(connection: Connection, job_id: UUID) -> JobRecord:
+    """The job of this id."""
+    row = connection.execute(select(*RECORD).where(Job.id == job_id)).one_or_none()
+    if row is None:
+        raise JobNotFound(f"There is no job {job_id}.")
+    return to_record(row)
+
+
+def note(
+    connection: Connection, job_ids: Collection[UUID], kind: str, at: datetime, detail: str | None = None
+) -> None:
+    """Add a line to the history of these jobs."""
+    lines = [{"job_id": job_id, "at": at, "kind": kind, "detail": detail} for job_id in job_ids]
+    if lines:
+        connection.execute(insert(JobEventRow), lines)
+
+
+def insert_unless_there(connection: Connection, table: type[Table]) -> Any:
+    """An INSERT that knows ON CONFLICT, in the words of this database."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

@@ -1,0 +1,219 @@
+"""`JobStore`: the ledger as everybody else sees it. Each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
+
+from mixdown.db.engine import reading, writing
+from mixdown.jobs import claims, listing, outbox, results, submission
+from mixdown.jobs.rows import read_job
+from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
+
+# `JobStore.list` hides the built-in within the class.
+Records = list[JobRecord]
+Events = list[JobEvent]
+Deliveries = list[Delivery]
+Ids = list[UUID]
+Addresses = list[str]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class JobStore:
+    """Jobs, their history, their results and their notifications, in one database.
+
+    Whatever happens to a caller, the ledger is in a state that another one can go on from. A method
+    that was cut off before it answered can be called again: what it had done is found, not done twice.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = _now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def submit(self, specs: Sequence[tuple[JobSpec, str]], *, batch_id: UUID | None = None) -> Records:
+        """The job of each (spec, idempotency key), in this order; all of them are written, or none.
+
+        A key that is known gives its job back. One that failed, was cancelled or whose result is no
+        longer kept goes back into the queue, with the spec given now.
+        """
+        with writing(self._engine) as connection:
+            return submission.submit(connection, specs, batch_id=batch_id, now=self._clock())
+
+    def open_batch(self, title: str | None = None, *, batch_id: UUID | None = None) -> UUID:
+        """The id of a batch, to submit jobs with; one that is there keeps its title."""
+        chosen = batch_id or uuid4()
+        with writing(self._engine) as connection:
+            submission.open_batch(connection, chosen, title, self._clock())
+        return chosen
+
+    def cancel(self, job_id: UUID) -> JobRecord:
+        """Call a job off; whoever works on it gets `ClaimLost` at its next write."""
+        with writing(self._engine) as connection:
+            return claims.cancel(connection, job_id, self._clock())
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def get(self, job_id: UUID) -> JobRecord:
+        """The job of this id."""
+        with reading(self._engine) as connection:
+            return read_job(connection, job_id)
+
+    def list(
+        self,
+        *,
+        batch_id: UUID | None = None,
+        status: Status | None = None,
+        limit: int = 100,
+        after: UUID | None = None,
+    ) -> Records:
+        """Jobs, newest first; `after` is the last job of the page before."""
+        with reading(self._engine) as connection:
+            return listing.newest(connection, batch_id=batch_id, status=status, limit=limit, after=after)
+
+    def counts(self, batch_id: UUID) -> dict[Status, int]:
+        """How many jobs of a batch are in each status; every status is there."""
+        with reading(self._engine) as connection:
+            return listing.counts(connection, batch_id)
+
+    def resolve(self, prefix: str) -> UUID:
+        """The job whose id begins like this: four digits or more, with or without dashes."""
+        with reading(self._engine) as connection:
+            return listing.resolve(connection, prefix)
+
+    def events(self, job_id: UUID) -> Events:
+        """The history of a job, oldest first."""
+        with reading(self._engine) as connection:
+            return listing.events(connection, job_id)
+
+    # -- working --------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        job_id: UUID,
+        *,
+        owner: str,
+        lease_s: float,
+        is_alive: Callable[[str], bool] | None = None,
+        flow_run_id: UUID | None = None,
+    ) -> Claim | None:
+        """The right to work on a job; None where another owner has it or the job has ended.
+
+        A running job is taken over from its owner when that is the same, has been silent for
+        `lease_s`, or is known to be dead. Every claim makes the ones before it void.
+        """
+        with writing(self._engine) as connection:
+            return claims.claim(
+                connection,
+                job_id,
+                owner=owner,
+                lease_s=lease_s,
+                is_alive=is_alive,
+                flow_run_id=flow_run_id,
+                now=self._clock(),
+            )
+
+    def heartbeat(self, owner: str) -> int:
+        """Keep all claims of this owner fresh; how many there are."""
+        with writing(self._engine) as connection:
+            return claims.heartbeat(connection, owner, self._clock())
+
+    def progress(self, claim: Claim, fraction: float) -> None:
+        """Note how far the current stage is, from 0 to 1."""
+        with writing(self._engine) as connection:
+            claims.progress(connection, claim, fraction, self._clock())
+
+    def advance(self, claim: Claim, stage: Stage, **work: Any) -> JobRecord:
+        """Complete a stage; what it found out is merged into the job's `work`."""
+        with writing(self._engine) as connection:
+            return claims.advance(connection, claim, stage, work, self._clock())
+
+    def succeed(self, claim: Claim, result: JobResult, deliveries: Sequence[Delivery] = ()) -> JobRecord:
+        """End a job with its result, and write down who is to be told: all of it, or nothing."""
+        with writing(self._engine) as connection:
+            return claims.succeed(connection, claim, result, deliveries, self._clock())
+
+    def fail(
+        self,
+        claim: Claim,
+        *,
+        code: str,
+        detail: str,
+        stage: Stage | None = None,
+        deliveries: Sequence[Delivery] = (),
+    ) -> JobRecord:
+        """End a job without a result, and write down who is to be told."""
+        with writing(self._engine) as connection:
+            return claims.fail(
+                connection, claim, deliveries, self._clock(), code=code, detail=detail, stage=stage
+            )
+
+    def release(self, claim: Claim) -> JobRecord:
+        """Give a job back to the queue, as when a person stops the work."""
+        with writing(self._engine) as connection:
+            return claims.release(connection, claim, self._clock())
+
+    def reap(self, *, lease_s: float) -> Ids:
+        """Put running jobs that have been silent for `lease_s` back into the queue."""
+        with writing(self._engine) as connection:
+            return claims.reap(connection, lease_s=lease_s, now=self._clock())
+
+    # -- results --------------------------------------------------------------------------------
+
+    def find_result(self, result_key: str) -> JobResult | None:
+        """What an earlier job made, where it is still kept."""
+        now = self._clock()
+        with reading(self._engine) as connection:
+            found = results.find(connection, result_key)
+        if found is None:
+            return None
+        result, used_at = found
+        if results.use_needs_noting(used_at, now):
+            with writing(self._engine) as connection:
+                results.note_use(connection, result_key, now)
+        return result
+
+    def forget_result(self, result_key: str) -> None:
+        """Never give this result out again, because its objects are gone or damaged."""
+        with writing(self._engine) as connection:
+            results.forget(connection, result_key)
+
+    def expire(self, older_than: timedelta) -> Addresses:
+        """Forget results unused for this long; the addresses of their objects, which are to be deleted."""
+        now = self._clock()
+        with writing(self._engine) as connection:
+            return results.expire(connection, now - older_than, now)
+
+    # -- notifications --------------------------------------------------------------------------
+
+    def deliveries(self, job_id: UUID) -> Deliveries:
+        """Every notification of a job, oldest first."""
+        with reading(self._engine) as connection:
+            return outbox.of_job(connection, job_id)
+
+    def due_deliveries(self, now: datetime, limit: int = 100) -> Deliveries:
+        """Notifications whose time has come, the longest due first."""
+        with reading(self._engine) as connection:
+            return outbox.due(connection, now, limit)
+
+    def record_attempt(
+        self, delivery_id: UUID, *, delivered: bool, answer: str, next_attempt_at: datetime | None = None
+    ) -> None:
+        """Note how an attempt went; without a next one, a notification that failed is given up."""
+        with writing(self._engine) as connection:
+            outbox.record_attempt(
+                connection,
+                delivery_id,
+                delivered=delivered,
+                answer=answer,
+                next_attempt_at=next_attempt_at,
+                now=self._clock(),
+            )

@@ -1,0 +1,119 @@
+"""Writing down what is asked for: the same key gives the same job, ten thousand at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from mixdown.db.tables import Batch, BatchJob, Job, Result
+from mixdown.jobs.rows import RECORD, insert_unless_there, note, to_record
+from mixdown.jobs.transitions import LEGAL
+from mixdown.model import JobRecord, JobSpec, Status
+
+#: Rows to one statement.
+_CHUNK = 500
+
+#: What a job that starts anew has none of.
+_OF_AN_ATTEMPT = (
+    *("stage", "result", "result_key", "error_code", "error_detail", "failed_stage"),
+    *("flow_run_id", "owner", "started_at", "heartbeat_at", "finished_at"),
+)
+
+
+def submit(
+    connection: Connection, specs: Sequence[tuple[JobSpec, str]], *, batch_id: UUID | None, now: datetime
+) -> list[JobRecord]:
+    """The job of each (spec, key), in this order: made, found, or put back into the queue."""
+    wanted: dict[str, JobSpec] = {}
+    for spec, key in specs:
+        wanted.setdefault(key, spec)
+    if batch_id is not None:
+        open_batch(connection, batch_id, None, now)
+    jobs = _make(connection, wanted, batch_id, now)
+    found = [key for key in wanted if key not in jobs]
+    note(connection, [job.id for job in jobs.values()], "queued", now)
+    _requeue(connection, {key: wanted[key] for key in found}, now)
+    for keys in _chunks(found):
+        rows = connection.execute(select(*RECORD).where(Job.idempotency_key.in_(keys)))
+        jobs.update((job.idempotency_key, job) for job in map(to_record, rows))
+    if batch_id is not None:
+        _join(connection, batch_id, [job.id for job in jobs.values()])
+    return [jobs[key] for _, key in specs]
+
+
+def open_batch(connection: Connection, batch_id: UUID, title: str | None, now: datetime) -> None:
+    """Write a batch down, unless it is there."""
+    statement = insert_unless_there(connection, Batch).on_conflict_do_nothing()
+    connection.execute(statement, {"id": batch_id, "created_at": now, "title": title})
+
+
+def _make(
+    connection: Connection, wanted: dict[str, JobSpec], batch_id: UUID | None, now: datetime
+) -> dict[str, JobRecord]:
+    """The jobs that were not there yet, by key."""
+    jobs = {
+        key: JobRecord(
+            id=uuid4(),  # random from its first digit, so that people can use its beginning as a short name
+            idempotency_key=key,
+            batch_id=batch_id,
+            spec=spec,
+            status=Status.queued,
+            created_at=now + timedelta(microseconds=position),  # newest first keeps the order of a batch
+        )
+        for position, (key, spec) in enumerate(wanted.items())
+    }
+    columns = ("id", "idempotency_key", "batch_id", "spec", "status", "created_at")
+    # In the order of their keys: two processes that submit the same jobs wait, rather than deadlock.
+    rows = [{name: getattr(jobs[key], name) for name in columns} for key in sorted(jobs)]
+    if not rows:
+        return {}
+    statement = (
+        insert_unless_there(connection, Job)
+        .on_conflict_do_nothing(index_elements=[Job.idempotency_key])
+        .returning(Job.id)
+    )
+    made = set(connection.scalars(statement, rows))
+    return {key: job for key, job in jobs.items() if job.id in made}
+
+
+def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) -> None:
+    """Put jobs that ended without a result, or whose result is gone, back into the queue."""
+    again: dict[UUID, JobSpec] = {}
+    kept = select(Result.result_key).where(Result.result_key == Job.result_key).exists()
+    for keys in _chunks(list(wanted)):
+        rows = connection.execute(
+            select(Job.id, Job.idempotency_key)
+            .where(Job.idempotency_key.in_(keys), Job.status.in_(LEGAL[Status.queued] - {Status.running}))
+            .where((Job.status != Status.succeeded) | ~kept)
+            .order_by(Job.id)
+            .with_for_update()
+        )
+        again.update((row.id, wanted[row.idempotency_key]) for row in rows)
+    if not again:
+        return
+    fresh: dict[str, Any] = dict.fromkeys(_OF_AN_ATTEMPT)
+    connection.execute(
+        update(Job)
+        .where(Job.id == bindparam("job"), Job.status.in_(LEGAL[Status.queued]))
+        .values(status=Status.queued, progress=0.0, work={}, spec=bindparam("wanted"), **fresh),
+        [{"job": job_id, "wanted": again[job_id]} for job_id in sorted(again)],
+    )
+    note(connection, list(again), "requeued", now, "asked for again")
+
+
+def _join(connection: Connection, batch_id: UUID, job_ids: Sequence[UUID]) -> None:
+    statement = insert_unless_there(connection, BatchJob).on_conflict_do_nothing()
+    rows = [{"batch_id": batch_id, "job_id": job_id} for job_id in job_ids]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    keys_left = iter(keys)
+    while chunk := list(islice(keys_left, _CHUNK)):
+        yield chunk
