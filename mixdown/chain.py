@@ -23,7 +23,7 @@ def effective_steps(work: Enhance) -> tuple[Step, ...]:
         steps = _with_noise_reduction(steps, work.noise_reduction)
     steps = tuple(step for step in steps if not _does_nothing(step))
     if not steps or not isinstance(steps[-1], Loudness):
-        raise InvalidRequest("A chain ends with its loudness step: without it the level of the master is open.")
+        raise InvalidRequest("A chain must end with its loudness step: it decides the level of the master.")
     if sum(isinstance(step, Loudness) for step in steps) > 1:
         raise InvalidRequest("A chain has one loudness step.")
     return steps
@@ -32,9 +32,7 @@ def effective_steps(work: Enhance) -> tuple[Step, ...]:
 def _with_noise_reduction(steps: tuple[Step, ...], reduction: NoiseReduction) -> tuple[Step, ...]:
     """The steps with this amount of noise reduction, added after the high-pass if there is none."""
     if any(isinstance(step, Denoise) for step in steps):
-        return tuple(
-            Denoise(reduction=reduction) if isinstance(step, Denoise) else step for step in steps
-        )
+        return tuple(Denoise(reduction=reduction) if isinstance(step, Denoise) else step for step in steps)
     head = tuple(takewhile(lambda step: isinstance(step, HighPass), steps))
     return (*head, Denoise(reduction=reduction), *steps[len(head) :])
 

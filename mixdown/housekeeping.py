@@ -46,7 +46,7 @@ def expire(studio: Studio) -> int:
     days = studio.settings.keep_results_days
     if days is None:
         return 0
-    uris = studio.jobs.expire(datetime.now(UTC) - timedelta(days=days))
+    uris = studio.jobs.expire(timedelta(days=days))
     for uri in uris:
         studio.objects.delete(uri)
     return len(uris)

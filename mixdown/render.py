@@ -174,7 +174,9 @@ class _Rendering:
             )
             loss = ProgrammeLoss(recording.sample_rate_hz)
             tick = _ticker(progress, reader.probe.duration_s, reader.sample_rate_hz)
-            decoded = _tapped(reader.blocks(), lambda block: tick(len(block)), meter.push, self._pictured.push)
+            decoded = _tapped(
+                reader.blocks(), lambda block: tick(len(block)), meter.push, self._pictured.push
+            )
             recording.fill(self._restored(decoded, reader, recording, steps, loss))
             before = meter.report()
             self._warnings += reader.warnings
@@ -256,10 +258,14 @@ class _Rendering:
             if abs(off_lu) <= LOUDNESS_TOLERANCE_LU and over_db <= PEAK_TOLERANCE_DB:
                 break
             if drive.gain_db >= LARGEST_GAIN_DB:
-                self._warnings.append(f"Very quiet: raised by {LARGEST_GAIN_DB:.0f} dB, the most that is done.")
+                self._warnings.append(
+                    f"Very quiet: raised by {LARGEST_GAIN_DB:.0f} dB, the most that is done."
+                )
                 break
             if attempt == MOST_ENCODES:
-                self._warnings.append(f"{output.format.value}: {off_lu:+.1f} LU off target after {attempt} tries.")
+                self._warnings.append(
+                    f"{output.format.value}: {off_lu:+.1f} LU off target after {attempt} tries."
+                )
             make_up_db -= off_lu
             overshoot_db += max(0.0, over_db)
         return Master(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from typing import Any
 
 from mixdown import __version__
 from mixdown.chain import tool_versions
 from mixdown.findings import Validated
-from mixdown.model import JobSpec, LevelReport
+from mixdown.model import JobRecord, JobSpec, LevelReport
 from mixdown.render import Rendered
 
 
@@ -51,3 +52,37 @@ def levels(report: LevelReport) -> dict[str, float | int | None]:
 
 def _short(value: float | int) -> float | int:
     return round(value, 3) if isinstance(value, float) else value
+
+
+def job_document(record: JobRecord) -> dict[str, Any]:
+    """A job for programs: its state, its measurements, where its masters lie, or why there are none."""
+    result = record.result
+    error = {"code": record.error_code, "message": record.error_detail} if record.error_code else None
+    return {
+        "id": str(record.id),
+        "filename": record.spec.filename,
+        "state": record.status.value,
+        "error": error,
+        "before": levels(result.before) if result else None,
+        "masters": [
+            {
+                "uri": master.delivered_uri or master.object.uri,
+                "object_uri": master.object.uri,
+                "format": master.output.format.value,
+                "sha256": master.object.sha256,
+                "size_bytes": master.object.size_bytes,
+                "target_lufs": master.target_lufs,
+                "ceiling_dbtp": master.ceiling_dbtp,
+                "after": levels(master.after),
+            }
+            for master in (result.renditions if result else ())
+        ],
+        "report_uri": result.report.uri if result else None,
+        "picture_uri": result.picture.uri if result else None,
+        "warnings": list(result.warnings) if result else [],
+        "reused": bool(result and result.reused),
+        "elapsed_s": result.elapsed_s if result else None,
+        "attempts": record.attempts,
+        "created_at": record.created_at.isoformat(),
+        "finished_at": record.finished_at.isoformat() if record.finished_at else None,
+    }

@@ -122,9 +122,7 @@ def validate(studio: Studio, claim: Claim) -> None:
         earlier = studio.jobs.find_result(key)
         already_made = earlier is not None and studio.intact(earlier)
         source, staged = _reachable(studio, claim, spec.source, fetched, already_made=already_made)
-    found = Validated(
-        source=source, probe=probed, result_key=key, staged=staged, already_made=already_made
-    )
+    found = Validated(source=source, probe=probed, result_key=key, staged=staged, already_made=already_made)
     studio.jobs.advance(claim, Stage.validate, validated=found.as_work())
 
 

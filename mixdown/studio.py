@@ -59,7 +59,7 @@ class Studio:
     @contextmanager
     def at_work(self) -> Iterator[str]:
         """An owner for claims, its heart beating; what it still holds afterwards is queued again."""
-        owner = f"{this_process()}:{uuid4().hex[:8]}"
+        owner = this_process(uuid4().hex[:8])
         done = threading.Event()
         beat = threading.Thread(target=self._beat, args=(owner, done), name="heartbeat", daemon=True)
         beat.start()

@@ -9,36 +9,57 @@ from uuid import UUID
 
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import source_version
-from mixdown.model import JobRecord, JobSpec, Source, Status, digest
+from mixdown.model import JobRecord, JobSpec, Source, digest
 from mixdown.studio import Studio
 
 #: What is taken for a recording when a folder is handed in.
 RECORDING_SUFFIXES = frozenset(
-    ".aac .aif .aifc .aiff .flac .m4a .m4b .mka .mkv .mov .mp3 .mp4 .oga .ogg .opus .wav .webm".split()
+    [
+        ".aac",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".flac",
+        ".m4a",
+        ".m4b",
+        ".mka",
+        ".mkv",
+        ".mov",
+        ".mp3",
+        ".mp4",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".wav",
+        ".webm",
+    ]
 )
 
 
 def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = None) -> list[JobRecord]:
     """Write jobs down, in order; asking again for what is done gives the finished job.
 
-    A job whose result has since been deleted is queued again, and so is one that failed.
+    A job that failed is queued again, and so is one whose result has since been deleted.
     """
     keyed = [(spec, submission_key(studio, spec)) for spec in specs]
     records = studio.jobs.submit(keyed, batch_id=batch_id)
-    return [_with_result(studio, record) for record in records]
+    lost = [
+        (pair, record.result)
+        for pair, record in zip(keyed, records, strict=True)
+        if record.result is not None and not studio.intact(record.result)
+    ]
+    if not lost:
+        return records
+    for _, result in lost:
+        studio.jobs.forget_result(result.result_key)
+    again = {record.id: record for record in studio.jobs.submit([pair for pair, _ in lost])}
+    return [again.get(record.id, record) for record in records]
 
 
 def submission_key(studio: Studio, spec: JobSpec) -> str:
     """Hash of a request, of the present state of its source, and of where results go."""
     version = source_version(spec.source, studio.s3)
     return digest(spec.model_dump(mode="json"), version, studio.objects.root)
-
-
-def _with_result(studio: Studio, record: JobRecord) -> JobRecord:
-    """The record, queued again if it promises a result that is gone."""
-    if record.status is not Status.succeeded or record.result is None or studio.intact(record.result):
-        return record
-    return studio.jobs.requeue(record.id, reason="its result was deleted")
 
 
 def sources(names: Sequence[str]) -> list[Source]:

@@ -9,13 +9,13 @@ from mixdown.model import JobRecord, JobResult, Stage, Status
 #: How much of a job is behind it when a stage is, for progress bars; rendering is nearly all of it.
 _SHARE_DONE = {None: 0.0, Stage.validate: 0.05, Stage.process: 0.95, Stage.store: 1.0, Stage.notify: 1.0}
 
-#: What people see of a job's id: its random end, unlike its beginning, tells jobs apart.
+#: What people see and type of a job's id, which is random from its first digit.
 SHORT_ID_CHARS = 8
 
 
 def short_id(record: JobRecord) -> str:
     """The id of a job, short enough to type."""
-    return record.id.hex[-SHORT_ID_CHARS:]
+    return record.id.hex[:SHORT_ID_CHARS]
 
 
 def done_share(record: JobRecord) -> float:

@@ -77,7 +77,13 @@ def _row(record: JobRecord) -> dict[str, str]:
     result = record.result
     row = {"File": record.spec.filename, "State": state_words(record), "Job": short_id(record)}
     if result is None:
-        return row | {"Duration": "", "LUFS": "", "True peak": "", "Time": "", "Why": record.error_detail or ""}
+        return row | {
+            "Duration": "",
+            "LUFS": "",
+            "True peak": "",
+            "Time": "",
+            "Why": record.error_detail or "",
+        }
     return row | {
         "Duration": duration_words(result.before.duration_s),
         "LUFS": loudness_words(result),

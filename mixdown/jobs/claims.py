@@ -201,6 +201,20 @@ def cancel(connection: Connection, job_id: UUID, now: datetime) -> JobRecord:
     return to_record(row)
 
 
+def release_all(connection: Connection, owner: str, now: datetime) -> list[UUID]:
+    """Give every job that this owner still holds back, for anyone to claim."""
+    left = list(
+        connection.scalars(
+            update(Job)
+            .where(Job.owner == owner, _RUNNING)
+            .values(status=Status.queued, owner=None)
+            .returning(Job.id)
+        )
+    )
+    note(connection, left, "released", now)
+    return left
+
+
 def reap(connection: Connection, *, lease_s: float, now: datetime) -> list[UUID]:
     """Put the running jobs whose process fell silent back into the queue."""
     silent = list(

@@ -161,6 +161,11 @@ class JobStore:
         with writing(self._engine) as connection:
             return claims.release(connection, claim, self._clock())
 
+    def release_all(self, owner: str) -> Ids:
+        """Give every job that this owner still holds back to the queue."""
+        with writing(self._engine) as connection:
+            return claims.release_all(connection, owner, self._clock())
+
     def reap(self, *, lease_s: float) -> Ids:
         """Put running jobs that have been silent for `lease_s` back into the queue."""
         with writing(self._engine) as connection:

@@ -1,0 +1,225 @@
+"""What a terminal shows: bars while jobs run, a table when they have ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from mixdown.errors import DatabaseUnavailable
+from mixdown.jobs import JobStore
+from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Stage, Status
+from mixdown.wording import (
+    done_share,
+    duration_words,
+    level_words,
+    loudness_words,
+    short_id,
+    state_words,
+)
+
+_REFRESH_S = 0.25
+_NAME_CHARS = 32
+_MOST_BARS = 12  # a shard of short clips claims more jobs than a screen has lines
+_STAGE_WORDS = {None: "validate", Stage.validate: "process", Stage.process: "store", Stage.store: "notify"}
+_STATE_STYLE = {
+    Status.succeeded: "green",
+    Status.failed: "red",
+    Status.running: "cyan",
+    Status.queued: "default",
+    Status.cancelled: "yellow",
+    Status.rejected: "yellow",
+}
+
+
+@contextmanager
+def live(console: Console, jobs: JobStore, batch_id: UUID) -> Iterator[None]:
+    """Bars for a batch and for each job that is running, read from the ledger while the block runs.
+
+    Where the console is no terminal nothing is shown.
+    """
+    if not console.is_terminal:
+        yield
+        return
+    done = threading.Event()
+    running = _bars(console, TaskProgressColumn(), TextColumn("{task.fields[stage]}"))
+    total = _bars(console, MofNCompleteColumn())
+    watcher = threading.Thread(target=_watch, args=(jobs, batch_id, running, total, done), daemon=True)
+    with Live(Group(running, total), console=console, transient=True, refresh_per_second=8):
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _bars(console: Console, *columns: ProgressColumn) -> Progress:
+    return Progress(
+        TextColumn(f"{{task.description:<{_NAME_CHARS}}}"),
+        BarColumn(bar_width=32),
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _watch(jobs: JobStore, batch_id: UUID, running: Progress, total: Progress, done: threading.Event) -> None:
+    overall = total.add_task("all", total=None)
+    shown: dict[UUID, TaskID] = {}
+    while not done.wait(_REFRESH_S):
+        # The database may be away for a moment; the bars then stand still.
+        with suppress(DatabaseUnavailable):
+            counts = jobs.counts(batch_id)
+            ended = sum(count for status, count in counts.items() if status.ended)
+            total.update(overall, completed=ended, total=sum(counts.values()))
+            _show(running, shown, jobs.list(batch_id=batch_id, status=Status.running, limit=_MOST_BARS))
+
+
+def _show(running: Progress, shown: dict[UUID, TaskID], records: Sequence[JobRecord]) -> None:
+    for gone in shown.keys() - {record.id for record in records}:
+        running.remove_task(shown.pop(gone))
+    for record in records:
+        if record.id not in shown:
+            name = escape(_shortened(record.spec.filename, _NAME_CHARS))
+            shown[record.id] = running.add_task(name, total=1.0, stage="")
+        running.update(
+            shown[record.id], completed=done_share(record), stage=_STAGE_WORDS.get(record.stage, "")
+        )
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def results_table(records: Sequence[JobRecord]) -> Table:
+    """A table of jobs as they ended: one line each, the reason of a failure below its state."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("File", overflow="fold", max_width=36)
+    table.add_column("State", overflow="fold")
+    for name in ("Length", "LUFS", "Target", "True peak", "Time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in records:
+        table.add_row(*_result_cells(record))
+    return table
+
+
+def _result_cells(record: JobRecord) -> list[str]:
+    state = f"[{_STATE_STYLE[record.status]}]{escape(state_words(record))}[/]"
+    result = record.result
+    if result is None:
+        return [escape(record.spec.filename), state, "", "", "", "", ""]
+    master = result.renditions[0]
+    return [
+        escape(record.spec.filename),
+        state,
+        duration_words(result.before.duration_s),
+        loudness_words(result),
+        level_words(master.target_lufs),
+        level_words(master.after.true_peak_dbtp),
+        f"{result.elapsed_s:.1f} s",
+    ]
+
+
+def reasons(records: Sequence[JobRecord]) -> list[str]:
+    """A line for each failure and warning."""
+    lines = []
+    for record in records:
+        name = escape(record.spec.filename)
+        if record.error_code:
+            lines.append(f"[red]{name}[/]: {escape(record.error_detail or record.error_code)}")
+        if record.result:
+            lines += [f"[yellow]{name}[/]: {escape(warning)}" for warning in record.result.warnings]
+    return lines
+
+
+def jobs_table(records: Sequence[JobRecord]) -> Table:
+    """A table of jobs in the ledger, for `mixdown jobs`."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("Job", "Created", "File", "State", "LUFS", "Attempts"):
+        table.add_column(name, overflow="fold", justify="right" if name in ("LUFS", "Attempts") else "left")
+    for record in records:
+        table.add_row(
+            short_id(record),
+            f"{record.created_at.astimezone():%Y-%m-%d %H:%M}",
+            escape(record.spec.filename),
+            f"[{_STATE_STYLE[record.status]}]{escape(state_words(record))}[/]",
+            loudness_words(record.result) if record.result else "",
+            str(record.attempts),
+        )
+    return table
+
+
+def job_card(record: JobRecord, events: Sequence[JobEvent]) -> Table:
+    """One job whole: what it is, where its results lie, and its history."""
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="bold", no_wrap=True)
+    card.add_column(overflow="fold")
+    card.add_row("Job", str(record.id))
+    card.add_row("File", escape(record.spec.filename))
+    card.add_row("State", f"[{_STATE_STYLE[record.status]}]{escape(state_words(record))}[/]")
+    if record.error_detail:
+        card.add_row("Why", escape(record.error_detail))
+    if record.result:
+        card.add_row("Loudness", f"{loudness_words(record.result)} LUFS")
+        for master in record.result.renditions:
+            card.add_row("Master", escape(master.delivered_uri or master.object.uri))
+        card.add_row("Report", escape(record.result.report.uri))
+        for warning in record.result.warnings:
+            card.add_row("Note", escape(warning))
+    for event in events:
+        card.add_row(
+            f"{event.at.astimezone():%H:%M:%S}", escape(f"{event.kind}  {event.detail or ''}".strip())
+        )
+    return card
+
+
+def probe_table(found: Sequence[tuple[str, ProbedAudio]]) -> Table:
+    """What recordings are, by their headers."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("File", "Container", "Codec", "Rate", "Channels", "Length", "Bitrate"):
+        table.add_column(name, justify="left" if name in ("File", "Container", "Codec") else "right")
+    for name, probed in found:
+        table.add_row(
+            escape(name),
+            probed.container,
+            probed.codec,
+            f"{probed.sample_rate_hz:,} Hz",
+            str(probed.channels),
+            "unknown" if probed.duration_s is None else duration_words(probed.duration_s),
+            "" if probed.bitrate_kbps is None else f"{probed.bitrate_kbps:.0f} kbit/s",
+        )
+    return table
+
+
+def levels_table(found: Sequence[tuple[str, LevelReport]]) -> Table:
+    """How loud recordings are."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("File", "Integrated", "Range", "Max short-term", "True peak", "Length"):
+        table.add_column(name, justify="left" if name == "File" else "right")
+    for name, level in found:
+        table.add_row(
+            escape(name),
+            level_words(level.integrated_lufs, "LUFS"),
+            level_words(level.range_lu, "LU"),
+            level_words(level.short_term_max_lufs, "LUFS"),
+            level_words(level.true_peak_dbtp, "dBTP"),
+            duration_words(level.duration_s),
+        )
+    return table
