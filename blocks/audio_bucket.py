@@ -32,9 +32,7 @@ class AudioBucket(Block):
         description="Empty: AWS's own chain of credentials.",
         json_schema_extra={"position": 2},
     )
-    secret: SecretStr | None = Field(
-        default=None, title="Secret access key", json_schema_extra={"position": 3}
-    )
+    secret: SecretStr | None = Field(default=None, title="Secret access key", json_schema_extra={"position": 3})
     region: str | None = Field(default=None, title="Region", json_schema_extra={"position": 4})
 
     def options(self) -> S3Options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
@@ -21,4 +21,4 @@ def find_block(kind: type[AnyBlock]) -> AnyBlock | None:
         documents = client.read_block_documents_by_type(slug) if slug in known else []
     if not any(document.name == DOCUMENT_NAME for document in documents):
         return None
-    return kind.load(DOCUMENT_NAME, _sync=True)  # type: ignore[no-any-return]
+    return cast(AnyBlock, kind.load(DOCUMENT_NAME))

@@ -8,30 +8,21 @@ from prefect import flow
 
 from flows.orchestrate import run_to_end
 from mixdown import presets
-from mixdown.errors import InvalidRequest, JobFailed
-from mixdown.model import (
-    Enhance,
-    JobRecord,
-    JobSpec,
-    NoiseReduction,
-    OutputSpec,
-    Source,
-    Status,
-    Step,
-    WebhookTarget,
-)
+from mixdown.errors import JobFailed
+from mixdown.model import JobRecord, NoiseReduction, OutputSpec, Status, Step
+from mixdown.submission import enhance_specs, only
 from mixdown.submission import sources as expand
 
 #: The shipped presets, as a list to choose from in Prefect's run form.
 PresetName = StrEnum("PresetName", {name.replace("-", "_"): name for name in presets.names()})  # type: ignore[misc]
-
+PODCAST = PresetName("podcast")
 MP3 = OutputSpec()
 
 
 @flow(name="process-audio", flow_run_name="{source}", persist_result=False)
 def process_audio(
     source: str,
-    preset: PresetName = PresetName.podcast,  # type: ignore[valid-type]
+    preset: PresetName = PODCAST,
     noise_reduction: NoiseReduction | None = None,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str | None = None,
@@ -49,8 +40,9 @@ def process_audio(
         notify_url: An address that is sent a signed webhook when the job has ended.
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
-    spec = _spec(_only(expand([source])), preset, noise_reduction, outputs, deliver_to, notify_url, steps)
-    [record] = run_to_end([spec], title=spec.filename)
+    recordings = [only(expand([source]))]
+    specs = enhance_specs(recordings, preset, noise_reduction, outputs, deliver_to, notify_url, steps)
+    [record] = run_to_end(specs, title=specs[0].filename)
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
     return record
@@ -59,7 +51,7 @@ def process_audio(
 @flow(name="process-batch", persist_result=False)
 def process_batch(
     sources: list[str],
-    preset: PresetName = PresetName.podcast,  # type: ignore[valid-type]
+    preset: PresetName = PODCAST,
     noise_reduction: NoiseReduction | None = None,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str | None = None,
@@ -77,33 +69,6 @@ def process_batch(
         notify_url: An address that is sent a signed webhook for each job that has ended.
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
-    specs = [
-        _spec(one, preset, noise_reduction, outputs, deliver_to, notify_url, steps) for one in expand(sources)
-    ]
+    recordings = expand(sources)
+    specs = enhance_specs(recordings, preset, noise_reduction, outputs, deliver_to, notify_url, steps)
     return run_to_end(specs, title=f"{len(specs)} recordings")
-
-
-def _only(found: list[Source]) -> Source:
-    if len(found) != 1:
-        raise InvalidRequest("This is a folder: run process-batch for the recordings in it.")
-    return found[0]
-
-
-def _spec(
-    source: Source,
-    preset: str,
-    noise_reduction: NoiseReduction | None,
-    outputs: list[OutputSpec],
-    deliver_to: str | None,
-    notify_url: str | None,
-    steps: list[Step] | None,
-) -> JobSpec:
-    return JobSpec(
-        source=source,
-        work=Enhance(
-            preset=str(preset), steps=tuple(steps) if steps else None, noise_reduction=noise_reduction
-        ),
-        outputs=tuple(outputs),
-        deliver_to=deliver_to,
-        notify=(WebhookTarget(url=notify_url),) if notify_url else (),
-    )

@@ -20,13 +20,11 @@ from mixdown import __version__, presets
 from mixdown.errors import InvalidRequest, MixdownError
 from mixdown.model import (
     AudioFormat,
-    Enhance,
     JobRecord,
     JobSpec,
     NoiseReduction,
     OutputSpec,
     Status,
-    WebhookTarget,
 )
 from mixdown.settings import Settings
 
@@ -85,7 +83,7 @@ def process(
         typer.Option("--denoise", help="dB of noise reduction, instead of the preset's."),
     ] = None,
     notify: Annotated[
-        list[str] | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")
+        str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,30 +91,25 @@ def process(
 
     What is done already is not done again. After Ctrl-C or a crash, run the same command again to go on.
     """
-    from mixdown.submission import sources
+    from mixdown.submission import enhance_specs, sources
 
-    with _sentences():
-        presets.load(preset)
-        outputs = tuple(
-            OutputSpec(format=each, bitrate_kbps=bitrate_kbps, channels=1 if mono else None)
-            for each in dict.fromkeys(formats)
+    with in_sentences():
+        specs = enhance_specs(
+            sources(files),
+            preset=preset,
+            noise_reduction=noise_reduction,
+            outputs=[
+                OutputSpec(format=each, bitrate_kbps=bitrate_kbps, channels=1 if mono else None)
+                for each in dict.fromkeys(formats)
+            ],
+            deliver_to=deliver_to,
+            notify_url=notify,
         )
-        folder = deliver_to if "://" in deliver_to else str(Path(deliver_to).expanduser().resolve())
-        specs = [
-            JobSpec(
-                source=source,
-                work=Enhance(preset=preset, noise_reduction=noise_reduction),
-                outputs=outputs,
-                deliver_to=folder,
-                notify=tuple(WebhookTarget(url=url) for url in notify or []),
-            )
-            for source in sources(files)
-        ]
         records = _work_through(specs, quiet=as_json)
     if as_json:
         _print_json([_document(record) for record in records])
     else:
-        _print_results(records, folder)
+        _print_results(records, deliver_to)
     raise typer.Exit(0 if all(record.status is Status.succeeded for record in records) else 1)
 
 
@@ -152,9 +145,7 @@ def _print_results(records: Sequence[JobRecord], folder: str) -> None:
     from mixdown.console import reasons, results_table
 
     delivered = sum(record.status is Status.succeeded for record in records)
-    shown = (
-        records if len(records) <= _MOST_ROWS else [r for r in records if r.status is not Status.succeeded]
-    )
+    shown = records if len(records) <= _MOST_ROWS else [r for r in records if r.status is not Status.succeeded]
     if shown:
         out.print(results_table(shown[:_MOST_ROWS]))
     for line in reasons(shown[:_MOST_ROWS]):
@@ -212,7 +203,7 @@ def _each_file(names: Sequence[str], look: Callable[[Path, str], Any]) -> _Found
     from mixdown.submission import sources
 
     settings, found = Settings(), _Found()
-    with _sentences():
+    with in_sentences():
         recordings = sources(names)
     for source in recordings:
         name = JobSpec(source=source).filename
@@ -242,7 +233,7 @@ def jobs(
     """List jobs, or tell everything about one."""
     from mixdown.console import job_card, jobs_table
 
-    with _sentences():
+    with in_sentences():
         ledger = _studio().jobs
         if job is None:
             records = ledger.list(status=status, limit=limit)
@@ -279,7 +270,7 @@ def _print_json(value: object) -> None:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def in_sentences() -> Iterator[None]:
     """Errors that are ours end the command with their sentence: 2 for a wrong request, else 1."""
     try:
         yield

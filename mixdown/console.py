@@ -99,9 +99,7 @@ def _show(running: Progress, shown: dict[UUID, TaskID], records: Sequence[JobRec
         if record.id not in shown:
             name = escape(_shortened(record.spec.filename, _NAME_CHARS))
             shown[record.id] = running.add_task(name, total=1.0, stage="")
-        running.update(
-            shown[record.id], completed=done_share(record), stage=_STAGE_WORDS.get(record.stage, "")
-        )
+        running.update(shown[record.id], completed=done_share(record), stage=_STAGE_WORDS.get(record.stage, ""))
 
 
 def _shortened(text: str, width: int) -> str:
@@ -184,9 +182,7 @@ def job_card(record: JobRecord, events: Sequence[JobEvent]) -> Table:
         for warning in record.result.warnings:
             card.add_row("Note", escape(warning))
     for event in events:
-        card.add_row(
-            f"{event.at.astimezone():%H:%M:%S}", escape(f"{event.kind}  {event.detail or ''}".strip())
-        )
+        card.add_row(f"{event.at.astimezone():%H:%M:%S}", escape(f"{event.kind}  {event.detail or ''}".strip()))
     return card
 
 

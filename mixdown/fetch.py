@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -26,7 +27,10 @@ from mixdown.errors import (
     SourceUnavailable,
 )
 from mixdown.model import Limits, Source
-from mixdown.storage import Bucket, S3Options, path_of, safe_name, scratch_errors, translated
+from mixdown.storage import S3Options, path_of, safe_name, scratch_errors, translated
+
+if TYPE_CHECKING:
+    from mixdown.storage.s3 import S3Bucket
 
 _CHUNK_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
@@ -220,21 +224,23 @@ def _from_s3(
     return sink, key
 
 
-def _s3_chunks(bucket: Bucket, key: str, name: str) -> Iterator[bytes]:
+def _s3_chunks(bucket: S3Bucket, key: str, name: str) -> Iterator[bytes]:
     with _s3_errors(bucket, name):
         yield from bucket.chunks(key)
 
 
-def _bucket(uri: str, name: str, s3: S3Options | None) -> tuple[Bucket, str]:
+def _bucket(uri: str, name: str, s3: S3Options | None) -> tuple[S3Bucket, str]:
     """The bucket of an `s3://` address and the key in it."""
     bucket, _, key = uri.partition("://")[2].partition("/")
     if not bucket or not key or key.endswith("/"):
         raise InvalidRequest(f"{name} is not the address of an object: it takes s3://bucket/key.")
-    return Bucket(f"s3://{bucket}", s3), key
+    from mixdown.storage.s3 import S3Bucket  # here: it takes a second, and not everyone uses S3
+
+    return S3Bucket(f"s3://{bucket}", s3 or S3Options()), key
 
 
 @contextmanager
-def _s3_errors(bucket: Bucket, name: str) -> Iterator[None]:
+def _s3_errors(bucket: S3Bucket, name: str) -> Iterator[None]:
     missing = SourceNotFound(f"There is no {name} at its address.")
     with translated(bucket, missing=missing, unavailable=SourceUnavailable):
         yield

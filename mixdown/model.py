@@ -39,9 +39,7 @@ class NoiseReduction(StrEnum):
     @property
     def limit_db(self) -> float | None:
         """The most that noise is turned down, in dB; None: without limit."""
-        return (
-            None if self is NoiseReduction.full else 0.0 if self is NoiseReduction.off else float(self.value)
-        )
+        return None if self is NoiseReduction.full else 0.0 if self is NoiseReduction.off else float(self.value)
 
 
 class HighPass(Request):
@@ -74,9 +72,7 @@ class Compress(Request):
     )
     ratio: float = Field(default=2.0, ge=1, le=20, title="Ratio", description="2 means 2:1.")
     knee_db: float = Field(default=6.0, ge=0, le=24, title="Knee (dB)", description="Width of the soft knee.")
-    attack_s: float = Field(
-        default=0.010, ge=0.0005, le=0.5, title="Attack (s)", description="Time to react."
-    )
+    attack_s: float = Field(default=0.010, ge=0.0005, le=0.5, title="Attack (s)", description="Time to react.")
     release_s: float = Field(
         default=0.150, ge=0.005, le=5, title="Release (s)", description="Time to let go again."
     )

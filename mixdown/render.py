@@ -45,7 +45,7 @@ PEAK_TOLERANCE_DB = 0.1
 MOST_ENCODES = 3
 
 #: Peaks a lossy codec adds to limited audio; allowed for from the start, as encoding twice is dear.
-CODEC_OVERSHOOT_DB = 0.5
+CODEC_OVERSHOOT_DB = 0.3
 
 #: Told how far a job is (0 to 1); may raise to stop it.
 Progress = Callable[[float], None]
@@ -174,9 +174,7 @@ class _Rendering:
             )
             loss = ProgrammeLoss(recording.sample_rate_hz)
             tick = _ticker(progress, reader.probe.duration_s, reader.sample_rate_hz)
-            decoded = _tapped(
-                reader.blocks(), lambda block: tick(len(block)), meter.push, self._pictured.push
-            )
+            decoded = _tapped(reader.blocks(), lambda block: tick(len(block)), meter.push, self._pictured.push)
             recording.fill(self._restored(decoded, reader, recording, steps, loss))
             before = meter.report()
             self._warnings += reader.warnings
@@ -248,7 +246,7 @@ class _Rendering:
         if is_silent(mastering.level):
             raise SilentAudio(f"“{self._name}” holds nothing but low rumble and noise.")
         make_up_db = -expected_gain_db(output, channels)
-        overshoot_db = 0.0 if output.format.lossless else CODEC_OVERSHOOT_DB
+        overshoot_db = (0.0 if output.format.lossless else CODEC_OVERSHOOT_DB) - make_up_db
         for attempt in range(1, MOST_ENCODES + 1):
             drive = mastering.drive_for(target_lufs + make_up_db, ceiling_dbtp - overshoot_db)
             _encode(mastering.limited(drive), recording, output, channels, path, tags)
@@ -258,13 +256,11 @@ class _Rendering:
             if abs(off_lu) <= LOUDNESS_TOLERANCE_LU and over_db <= PEAK_TOLERANCE_DB:
                 break
             if drive.gain_db >= LARGEST_GAIN_DB:
-                self._warnings.append(
-                    f"Very quiet: raised by {LARGEST_GAIN_DB:.0f} dB, the most that is done."
-                )
+                self._warnings.append(f"Very quiet: raised by {LARGEST_GAIN_DB:.0f} dB, the most that is done.")
                 break
             if attempt == MOST_ENCODES:
                 self._warnings.append(
-                    f"{output.format.value}: {off_lu:+.1f} LU off target after {attempt} tries."
+                    f"The {output.format.value} is {off_lu:+.1f} LU off target, its peaks {over_db:+.1f} dB."
                 )
             make_up_db -= off_lu
             overshoot_db += max(0.0, over_db)

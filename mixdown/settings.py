@@ -20,9 +20,7 @@ def _cores() -> int:
 class Settings(BaseSettings):
     """Endpoints, limits and credentials. Every field is also `MIXDOWN_<NAME>` in the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MIXDOWN_", frozen=True, extra="ignore", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="MIXDOWN_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("mixdown")),
@@ -54,9 +52,7 @@ class Settings(BaseSettings):
         description="Shards worked on at once. Default: the number of cores.",
     )
     max_source_bytes: int = Field(default=8 * 2**30, gt=0, description="Largest source accepted, in bytes.")
-    max_duration_s: float = Field(
-        default=6 * 3600.0, gt=0, description="Longest recording accepted, in seconds."
-    )
+    max_duration_s: float = Field(default=6 * 3600.0, gt=0, description="Longest recording accepted, in seconds.")
     max_channels: int = Field(default=16, ge=1, le=64, description="Most channels accepted.")
     fetch_timeout_s: float = Field(
         default=900.0, gt=0, description="Longest time a source may take to arrive, in seconds."

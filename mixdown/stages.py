@@ -98,9 +98,7 @@ def _give_up(studio: Studio, claim: Claim, stage: Stage, code: str, message: str
         finished_at=now,
     )
     with suppress(ClaimLost):
-        studio.jobs.fail(
-            claim, code=code, detail=message, stage=stage, deliveries=deliveries_for(record, now)
-        )
+        studio.jobs.fail(claim, code=code, detail=message, stage=stage, deliveries=deliveries_for(record, now))
     studio.objects.delete_prefix(staged_key(claim.job_id, ""))
     logger.info("job %s failed in %s: %s (%s)", claim.job_id, stage.value, message, code)
 
@@ -148,9 +146,7 @@ def _reachable(
     in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
     if in_place or already_made:
         return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
-    staged = studio.objects.put_file(
-        fetched.path, source_key(claim.job_id), media_type="application/octet-stream"
-    )
+    staged = studio.objects.put_file(fetched.path, source_key(claim.job_id), media_type="application/octet-stream")
     return staged, True
 
 
@@ -179,9 +175,7 @@ def process(studio: Studio, claim: Claim) -> None:
         report = report_json(spec, validated, rendered)
         processed = Processed(
             before=rendered.before,
-            renditions=tuple(
-                _stage(studio, claim, index, master) for index, master in enumerate(rendered.masters)
-            ),
+            renditions=tuple(_stage(studio, claim, index, master) for index, master in enumerate(rendered.masters)),
             report=studio.objects.put_bytes(
                 report, staged_key(claim.job_id, "report.json"), media_type="application/json"
             ),
@@ -293,9 +287,7 @@ def deliver(studio: Studio, delivery: Delivery) -> bool:
     answer = studio.notifier.deliver(delivery)
     now = datetime.now(UTC)
     again_at = None if answer.ok else retry_at(delivery.attempts + 1, now, answer)
-    studio.jobs.record_attempt(
-        delivery.id, delivered=answer.ok, answer=answer.summary, next_attempt_at=again_at
-    )
+    studio.jobs.record_attempt(delivery.id, delivered=answer.ok, answer=answer.summary, next_attempt_at=again_at)
     return answer.ok
 
 

@@ -53,9 +53,7 @@ def publish_table(records: Sequence[JobRecord], title: str) -> None:
     shown = sorted(records, key=lambda record: record.status is Status.succeeded)[:MOST_ROWS]
     rows = [_row(record) for record in (records if len(records) <= MOST_ROWS else shown)]
     delivered = sum(record.status is Status.succeeded for record in records)
-    create_table_artifact(
-        table=rows, key="jobs", description=f"{title}: {delivered} of {len(records)} delivered"
-    )
+    create_table_artifact(table=rows, key="jobs", description=f"{title}: {delivered} of {len(records)} delivered")
 
 
 def publish_jobs(studio: Studio, shard: Shard) -> None:
@@ -126,9 +124,11 @@ def _measurements(result: JobResult) -> str:
 
 
 def _master_line(master: Rendition) -> str:
-    target = f"target {level_words(master.target_lufs, 'LUFS')}, ceiling {level_words(master.ceiling_dbtp, 'dBTP')}"
+    target = level_words(master.target_lufs, "LUFS")
+    ceiling = level_words(master.ceiling_dbtp, "dBTP")
     where = master.delivered_uri or master.object.uri
-    return f"- **{master.output.format.value}**, {master.object.size_bytes / 1e6:.1f} MB, {target}: `{where}`"
+    size = f"{master.object.size_bytes / 1e6:.1f} MB"
+    return f"- **{master.output.format.value}**, {size}, {target} under {ceiling}: `{where}`"
 
 
 def _plain(text: str) -> str:

@@ -42,9 +42,7 @@ def plan(records: Sequence[JobRecord], sizes: Sequence[int], owner: str) -> list
             room_bytes = SHARD_BYTES
         shards[-1].append(record)
         room_bytes -= cost_bytes
-    return [
-        Shard(label=_label(shard), owner=owner, jobs=tuple(record.id for record in shard)) for shard in shards
-    ]
+    return [Shard(label=_label(shard), owner=owner, jobs=tuple(record.id for record in shard)) for shard in shards]
 
 
 def _label(shard: Sequence[JobRecord]) -> str:

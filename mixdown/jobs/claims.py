@@ -1,8 +1,12 @@
-"""Working on a job: claimed by one process at a time, every write checked against its fence."""
+"""Working on a job: claimed by one process at a time, every write checked against its fence.
+
+The statements are built once: a job passes through here several times, and building them costs as much
+as running them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,26 +14,23 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Update,
     and_,
+    bindparam,
     case,
     func,
-    literal,
     literal_column,
     or_,
-    select,
     update,
 )
 
-from mixdown.db.columns import Json
+from mixdown.db.columns import Json, UtcDateTime, json_merge
 from mixdown.db.tables import Job
-from mixdown.errors import ClaimLost, IllegalTransition, JobNotFound
+from mixdown.errors import ClaimLost, IllegalTransition
 from mixdown.jobs import outbox, results
 from mixdown.jobs.rows import RECORD, note, read_job, to_record
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import Claim, Delivery, JobRecord, JobResult, Stage, Status
-
-#: A literal, not a parameter: only then is the small index of running jobs used.
-_RUNNING = Job.status == literal_column("'running'")
 
 #: What a completed stage is called in the history.
 _COMPLETED = {
@@ -38,6 +39,80 @@ _COMPLETED = {
     Stage.store: "stored",
     Stage.notify: "notified",
 }
+
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+def _is(statuses: Collection[Status]) -> ColumnElement[bool]:
+    # Literals, not parameters: only then are the small indexes of running jobs used.
+    return Job.status.in_([literal_column(f"'{status}'") for status in sorted(statuses)])
+
+
+_RUNNING = _is({Status.running})
+
+
+def _to(status: Status, *conditions: ColumnElement[bool], **values: Any) -> Update:
+    """The one form of a transition: nothing is updated unless it is legal."""
+    return update(Job).where(_is(LEGAL[status]), *conditions).values(status=status, **values)
+
+
+def _held_to(status: Status, **values: Any) -> Update:
+    """A transition by whoever holds the claim: the one place where fences are compared."""
+    held = and_(Job.id == bindparam("job"), Job.fence == bindparam("held"), _RUNNING)
+    return _to(status, held, **values).returning(*RECORD)
+
+
+def _take(free: ColumnElement[bool]) -> Update:
+    already_mine = and_(_RUNNING, Job.owner == bindparam("claimant"))
+    return _to(
+        Status.running,
+        Job.id == bindparam("job"),
+        free,
+        owner=bindparam("claimant"),
+        flow_run_id=bindparam("run"),
+        fence=Job.fence + 1,
+        attempts=Job.attempts + case((already_mine, 0), else_=1),
+        progress=0.0,
+        started_at=func.coalesce(Job.started_at, _NOW),
+        heartbeat_at=_NOW,
+    ).returning(Job.fence)
+
+
+_SILENT = and_(_RUNNING, Job.heartbeat_at < bindparam("since"))
+_TAKE_FREE = _take(
+    or_(_is({Status.queued}), and_(_RUNNING, Job.owner == bindparam("claimant")), _SILENT),
+)
+_TAKE_FROM_DEAD = _take(and_(_RUNNING, Job.fence == bindparam("seen")))
+_HEARTBEAT = update(Job).where(Job.owner == bindparam("by"), _RUNNING).values(heartbeat_at=_NOW)
+_PROGRESS = _held_to(Status.running, progress=bindparam("fraction"), heartbeat_at=_NOW)
+_ADVANCE = _held_to(
+    Status.running,
+    stage=bindparam("completed"),
+    progress=0.0,
+    work=json_merge(Job.work, bindparam("found", type_=Json())),
+    heartbeat_at=_NOW,
+)
+_SUCCEED = _held_to(
+    Status.succeeded,
+    stage=Stage.store,
+    progress=1.0,
+    result=bindparam("made"),
+    result_key=bindparam("made_key"),
+    owner=None,
+    finished_at=_NOW,
+)
+_FAIL = _held_to(
+    Status.failed,
+    error_code=bindparam("code"),
+    error_detail=bindparam("detail"),
+    failed_stage=bindparam("in_stage"),
+    owner=None,
+    finished_at=_NOW,
+)
+_RELEASE = _held_to(Status.queued, owner=None)
+_CANCEL = _to(Status.cancelled, Job.id == bindparam("job"), owner=None, finished_at=_NOW).returning(*RECORD)
+_RELEASE_ALL = _to(Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None).returning(Job.id)
+_REAP = _to(Status.queued, _SILENT, owner=None).returning(Job.id)
 
 
 def claim(
@@ -50,70 +125,34 @@ def claim(
     flow_run_id: UUID | None,
     now: datetime,
 ) -> Claim | None:
-    """The right to work on a job; None where another process has it or the job has ended."""
-    abandoned = Job.heartbeat_at < now - timedelta(seconds=lease_s)
-    free = or_(Job.status == Status.queued, and_(_RUNNING, or_(Job.owner == owner, abandoned)))
-    taken = _take(connection, job_id, free, owner, flow_run_id, now)
-    if taken is None and is_alive is not None:
-        held = read_job(connection, job_id)
-        if held.status is Status.running and held.owner is not None and not is_alive(held.owner):
-            dead = and_(_RUNNING, Job.fence == held.fence)
-            taken = _take(connection, job_id, dead, owner, flow_run_id, now)
-    if taken is None:
-        read_job(connection, job_id)
-    return taken
-
-
-def _take(
-    connection: Connection,
-    job_id: UUID,
-    free: ColumnElement[bool],
-    owner: str,
-    flow_run_id: UUID | None,
-    now: datetime,
-) -> Claim | None:
-    mine_already = and_(_RUNNING, Job.owner == owner)
-    row = connection.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.status.in_(LEGAL[Status.running]), free)
-        .values(
-            status=Status.running,
-            owner=owner,
-            flow_run_id=flow_run_id,
-            fence=Job.fence + 1,
-            attempts=Job.attempts + case((mine_already, 0), else_=1),
-            progress=0.0,
-            started_at=func.coalesce(Job.started_at, now),
-            heartbeat_at=now,
-        )
-        .returning(Job.fence)
-    ).one_or_none()
-    if row is None:
+    """The right to work on a job; None where another owner has it or the job has ended."""
+    since = now - timedelta(seconds=lease_s)
+    claimant = {"job": job_id, "claimant": owner, "run": flow_run_id, "now": now}
+    fence = connection.scalar(_TAKE_FREE, {**claimant, "since": since})
+    if fence is None:
+        job = read_job(connection, job_id)
+        held = job.status is Status.running and job.owner is not None
+        if held and is_alive is not None and not is_alive(str(job.owner)):
+            fence = connection.scalar(_TAKE_FROM_DEAD, {**claimant, "seen": job.fence})
+    if fence is None:
         return None
     note(connection, [job_id], "claimed", now, owner)
-    return Claim(job_id=job_id, fence=row.fence)
+    return Claim(job_id=job_id, fence=fence)
 
 
 def heartbeat(connection: Connection, owner: str, now: datetime) -> int:
     """Keep every claim of this owner fresh; how many there are."""
-    return connection.execute(
-        update(Job).where(Job.owner == owner, _RUNNING).values(heartbeat_at=now)
-    ).rowcount
+    return connection.execute(_HEARTBEAT, {"by": owner, "now": now}).rowcount
 
 
 def progress(connection: Connection, held: Claim, fraction: float, now: datetime) -> None:
     """Note how far the current stage is."""
-    _write(connection, held, Status.running, progress=min(1.0, max(0.0, fraction)), heartbeat_at=now)
+    _write(connection, held, _PROGRESS, fraction=min(1.0, max(0.0, fraction)), now=now)
 
 
-def advance(
-    connection: Connection, held: Claim, stage: Stage, work: Mapping[str, Any], now: datetime
-) -> JobRecord:
+def advance(connection: Connection, held: Claim, stage: Stage, work: Mapping[str, Any], now: datetime) -> JobRecord:
     """Complete a stage, and keep what it found out for the next ones."""
-    found = literal(dict(work), Json())
-    on_postgresql = connection.dialect.name == "postgresql"
-    merged = Job.work.op("||")(found) if on_postgresql else func.json_merge(Job.work, found)
-    job = _write(connection, held, Status.running, stage=stage, progress=0.0, work=merged, heartbeat_at=now)
+    job = _write(connection, held, _ADVANCE, completed=stage, found=dict(work), now=now)
     note(connection, [held.job_id], _COMPLETED[stage], now)
     return job
 
@@ -123,15 +162,7 @@ def succeed(
 ) -> JobRecord:
     """End a job with its result; whoever is to be told is written down with it."""
     return _end(
-        connection,
-        held,
-        Status.succeeded,
-        deliveries,
-        now,
-        stage=Stage.store,
-        progress=1.0,
-        result=result,
-        result_key=result.result_key,
+        connection, held, Status.succeeded, _SUCCEED, deliveries, now, made=result, made_key=result.result_key
     )
 
 
@@ -145,108 +176,78 @@ def fail(
     detail: str,
     stage: Stage | None,
 ) -> JobRecord:
-    """End a job without a result."""
-    return _end(
-        connection,
-        held,
-        Status.failed,
-        deliveries,
-        now,
-        error_code=code,
-        error_detail=detail,
-        failed_stage=stage,
-    )
+    """End a job without a result; whoever is to be told is written down with it."""
+    return _end(connection, held, Status.failed, _FAIL, deliveries, now, code=code, detail=detail, in_stage=stage)
+
+
+def release(connection: Connection, held: Claim, now: datetime) -> JobRecord:
+    """Give a job back, for anyone to claim."""
+    job = _write(connection, held, _RELEASE)
+    note(connection, [held.job_id], "released", now)
+    return job
+
+
+def release_all(connection: Connection, owner: str, now: datetime) -> list[UUID]:
+    """Give every job that this owner still holds back, for anyone to claim."""
+    left = list(connection.scalars(_RELEASE_ALL, {"by": owner}))
+    note(connection, left, "released", now)
+    return left
+
+
+def cancel(connection: Connection, job_id: UUID, now: datetime) -> JobRecord:
+    """Call a job off; whoever works on it finds out at its next write."""
+    row = connection.execute(_CANCEL, {"job": job_id, "now": now}).one_or_none()
+    if row is None:
+        job = read_job(connection, job_id)
+        if job.status is Status.cancelled:
+            return job
+        raise IllegalTransition(f"Job {job_id} has already {job.status.value}, so it cannot be cancelled.")
+    note(connection, [job_id], "cancelled", now)
+    return to_record(row)
+
+
+def reap(connection: Connection, *, lease_s: float, now: datetime) -> list[UUID]:
+    """Put the running jobs whose process fell silent back into the queue."""
+    silent = list(connection.scalars(_REAP, {"since": now - timedelta(seconds=lease_s)}))
+    note(connection, silent, "requeued", now, "its process fell silent")
+    return silent
+
+
+def _write(connection: Connection, held: Claim, statement: Update, **values: Any) -> JobRecord:
+    """Change a job that is still held."""
+    row = connection.execute(statement, {"job": held.job_id, "held": held.fence, **values}).one_or_none()
+    if row is None:
+        raise _lost(held, read_job(connection, held.job_id))
+    return to_record(row)
 
 
 def _end(
     connection: Connection,
     held: Claim,
     status: Status,
+    statement: Update,
     deliveries: Sequence[Delivery],
     now: datetime,
     **values: Any,
 ) -> JobRecord:
-    before = read_job(connection, held.job_id)
-    if before.status is status and before.fence == held.fence:
-        return before  # said before, and the answer got lost on its way: nothing is written twice
-    job = _write(connection, held, status, owner=None, finished_at=now, **values)
-    if job.result is not None:
-        results.keep(connection, job.result, now)
+    """End a job that is still held, and write down who is to be told."""
+    row = connection.execute(
+        statement, {"job": held.job_id, "held": held.fence, "now": now, **values}
+    ).one_or_none()
+    if row is None:
+        job = read_job(connection, held.job_id)
+        if (job.status, job.fence) == (status, held.fence):
+            return job  # ended by this very claim, and the answer was lost on its way
+        raise _lost(held, job)
+    job = to_record(row)
     outbox.add(connection, deliveries, held.fence, now)
     note(connection, [held.job_id], status.value, now, job.error_code)
+    if job.result is not None:
+        results.keep(connection, job.result, now)
     return job
 
 
-def release(connection: Connection, held: Claim, now: datetime) -> JobRecord:
-    """Give a job back, for anyone to claim."""
-    job = _write(connection, held, Status.queued, owner=None)
-    note(connection, [held.job_id], "released", now)
-    return job
-
-
-def cancel(connection: Connection, job_id: UUID, now: datetime) -> JobRecord:
-    """Call a job off; whoever works on it finds out at its next write."""
-    row = connection.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.status.in_(LEGAL[Status.cancelled]))
-        .values(status=Status.cancelled, owner=None, finished_at=now)
-        .returning(*RECORD)
-    ).one_or_none()
-    if row is None:
-        job = read_job(connection, job_id)
-        if job.status is Status.cancelled:
-            return job
-        raise IllegalTransition(f"Job {job_id} has {job.status} already, so it cannot be cancelled.")
-    note(connection, [job_id], "cancelled", now)
-    return to_record(row)
-
-
-def release_all(connection: Connection, owner: str, now: datetime) -> list[UUID]:
-    """Give every job that this owner still holds back, for anyone to claim."""
-    left = list(
-        connection.scalars(
-            update(Job)
-            .where(Job.owner == owner, _RUNNING)
-            .values(status=Status.queued, owner=None)
-            .returning(Job.id)
-        )
-    )
-    note(connection, left, "released", now)
-    return left
-
-
-def reap(connection: Connection, *, lease_s: float, now: datetime) -> list[UUID]:
-    """Put the running jobs whose process fell silent back into the queue."""
-    silent = list(
-        connection.scalars(
-            update(Job)
-            .where(_RUNNING, Job.heartbeat_at < now - timedelta(seconds=lease_s))
-            .values(status=Status.queued, owner=None)
-            .returning(Job.id)
-        )
-    )
-    note(connection, silent, "requeued", now, "its process fell silent")
-    return silent
-
-
-def _write(connection: Connection, held: Claim, status: Status, **values: Any) -> JobRecord:
-    """Change a job that is still held: the one place where fences are compared."""
-    sources = LEGAL[status] & {Status.running}
-    row = connection.execute(
-        update(Job)
-        .where(Job.id == held.job_id, Job.fence == held.fence, Job.status.in_(sources))
-        .values(status=status, **values)
-        .returning(*RECORD)
-    ).one_or_none()
-    if row is None:
-        raise _lost(connection, held)
-    return to_record(row)
-
-
-def _lost(connection: Connection, held: Claim) -> ClaimLost | JobNotFound:
-    found = connection.execute(select(Job.status, Job.fence).where(Job.id == held.job_id)).one_or_none()
-    if found is None:
-        return JobNotFound(f"There is no job {held.job_id}.")
-    if found.fence != held.fence:
-        return ClaimLost(f"Another process has taken job {held.job_id} over.")
-    return ClaimLost(f"Job {held.job_id} is {found.status.value} by now, so this work on it is over.")
+def _lost(held: Claim, job: JobRecord) -> ClaimLost:
+    if job.fence != held.fence:
+        return ClaimLost(f"Another process has taken job {job.id} over.")
+    return ClaimLost(f"Job {job.id} is {job.status.value} by now, so this work on it is over.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select, union_all
 
 from mixdown.db.tables import BatchJob, Job, JobEventRow
 from mixdown.errors import InvalidRequest, JobNotFound
@@ -14,6 +15,9 @@ from mixdown.model import JobEvent, JobRecord, Status
 
 #: Candidates named when the beginning of an id fits several jobs.
 _NAMED = 5
+
+#: Keys in one query.
+_KEYS = 500
 
 
 def newest(
@@ -27,7 +31,8 @@ def newest(
     """Jobs, newest first, from behind `after`."""
     query = select(*RECORD).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
     if batch_id is not None:
-        query = query.join(BatchJob, BatchJob.job_id == Job.id).where(BatchJob.batch_id == batch_id)
+        found_there = select(BatchJob.job_id).where(BatchJob.batch_id == batch_id)
+        query = query.where(or_(Job.batch_id == batch_id, Job.id.in_(found_there)))
     if status is not None:
         query = query.where(Job.status == status)
     if after is not None:
@@ -40,16 +45,23 @@ def newest(
     return [to_record(row) for row in connection.execute(query)]
 
 
+def find(connection: Connection, keys: Sequence[str]) -> dict[str, JobRecord]:
+    """The jobs of these idempotency keys, those that are there."""
+    found: dict[str, JobRecord] = {}
+    for start in range(0, len(keys), _KEYS):
+        asked = select(*RECORD).where(Job.idempotency_key.in_(keys[start : start + _KEYS]))
+        found.update((job.idempotency_key, job) for job in map(to_record, connection.execute(asked)))
+    return found
+
+
 def counts(connection: Connection, batch_id: UUID) -> dict[Status, int]:
     """How many jobs of a batch are in each status; every status is there."""
-    rows = connection.execute(
-        select(Job.status, func.count().label("number"))
-        .join(BatchJob, BatchJob.job_id == Job.id)
-        .where(BatchJob.batch_id == batch_id)
-        .group_by(Job.status)
-    )
-    found = {row.status: row.number for row in rows}
-    return {status: found.get(status, 0) for status in Status}
+    made = select(Job.status).where(Job.batch_id == batch_id)
+    found = select(Job.status).join(BatchJob, BatchJob.job_id == Job.id).where(BatchJob.batch_id == batch_id)
+    each = union_all(made, found).subquery()
+    rows = connection.execute(select(each.c.status, func.count().label("number")).group_by(each.c.status))
+    numbers = {row.status: row.number for row in rows}
+    return {status: numbers.get(status, 0) for status in Status}
 
 
 def events(connection: Connection, job_id: UUID) -> list[JobEvent]:

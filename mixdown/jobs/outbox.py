@@ -15,6 +15,7 @@ from mixdown.jobs.rows import note
 from mixdown.model import Delivery, digest
 
 _FIELDS = tuple(field.name for field in fields(Delivery))
+_ADD = insert(DeliveryRow)
 _COLUMNS = tuple(getattr(DeliveryRow, name) for name in _FIELDS)
 
 
@@ -34,7 +35,7 @@ def add(connection: Connection, deliveries: Sequence[Delivery], fence: int, now:
         for delivery in deliveries
     ]
     if rows:
-        connection.execute(insert(DeliveryRow), rows)
+        connection.execute(_ADD, rows)
 
 
 def of_job(connection: Connection, job_id: UUID) -> list[Delivery]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, literal_column, select, update
 
 from mixdown.db.tables import Job, Result
-from mixdown.jobs.rows import insert_unless_there, note
+from mixdown.jobs.rows import INSERT, note
 from mixdown.model import JobResult
 
 #: A use is noted at most this often: looking a result up stays a read.
 _USE_NOTED_EVERY = timedelta(hours=1)
+
+#: Two jobs may make the same at once: the first result stays.
+_KEEP = {
+    name: insert(Result).on_conflict_do_update(
+        index_elements=[Result.result_key], set_={"last_used_at": literal_column("excluded.last_used_at")}
+    )
+    for name, insert in INSERT.items()
+}
 
 
 def keep(connection: Connection, result: JobResult, now: datetime) -> None:
@@ -22,9 +30,8 @@ def keep(connection: Connection, result: JobResult, now: datetime) -> None:
         result, reused=False, renditions=tuple(replace(one, delivered_uri=None) for one in result.renditions)
     )
     connection.execute(
-        insert_unless_there(connection, Result)
-        .values(result_key=result.result_key, result=shared, created_at=now, last_used_at=now)
-        .on_conflict_do_update(index_elements=[Result.result_key], set_={"last_used_at": now})
+        _KEEP[connection.dialect.name],
+        {"result_key": result.result_key, "result": shared, "created_at": now, "last_used_at": now},
     )
 
 

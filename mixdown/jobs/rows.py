@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,11 @@ from mixdown.errors import JobNotFound
 from mixdown.model import JobRecord
 
 _FIELDS = tuple(field.name for field in fields(JobRecord))
+
+#: An INSERT that knows ON CONFLICT, in the words of each database.
+INSERT: dict[str, Callable[[type[Table]], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+_NOTE = insert(JobEventRow)
 
 #: The columns of a `JobRecord`, in its order.
 RECORD = tuple(getattr(Job, name) for name in _FIELDS)
@@ -40,10 +45,4 @@ def note(
     """Add a line to the history of these jobs."""
     lines = [{"job_id": job_id, "at": at, "kind": kind, "detail": detail} for job_id in job_ids]
     if lines:
-        connection.execute(insert(JobEventRow), lines)
-
-
-def insert_unless_there(connection: Connection, table: type[Table]) -> Any:
-    """An INSERT that knows ON CONFLICT, in the words of this database."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+        connection.execute(_NOTE, lines)

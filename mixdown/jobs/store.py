@@ -79,6 +79,11 @@ class JobStore:
         with reading(self._engine) as connection:
             return listing.newest(connection, batch_id=batch_id, status=status, limit=limit, after=after)
 
+    def find(self, keys: Sequence[str]) -> dict[str, JobRecord]:
+        """The jobs of these idempotency keys, those that are there."""
+        with reading(self._engine) as connection:
+            return listing.find(connection, keys)
+
     def counts(self, batch_id: UUID) -> dict[Status, int]:
         """How many jobs of a batch are in each status; every status is there."""
         with reading(self._engine) as connection:
@@ -152,9 +157,7 @@ class JobStore:
     ) -> JobRecord:
         """End a job without a result, and write down who is to be told."""
         with writing(self._engine) as connection:
-            return claims.fail(
-                connection, claim, deliveries, self._clock(), code=code, detail=detail, stage=stage
-            )
+            return claims.fail(connection, claim, deliveries, self._clock(), code=code, detail=detail, stage=stage)
 
     def release(self, claim: Claim) -> JobRecord:
         """Give a job back to the queue, as when a person stops the work."""

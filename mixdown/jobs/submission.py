@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, literal, select, update
 
 from mixdown.db.tables import Batch, BatchJob, Job, Result
-from mixdown.jobs.rows import RECORD, insert_unless_there, note, to_record
+from mixdown.jobs.rows import INSERT, RECORD, note, to_record
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import JobRecord, JobSpec, Status
 
@@ -42,13 +42,13 @@ def submit(
         rows = connection.execute(select(*RECORD).where(Job.idempotency_key.in_(keys)))
         jobs.update((job.idempotency_key, job) for job in map(to_record, rows))
     if batch_id is not None:
-        _join(connection, batch_id, [job.id for job in jobs.values()])
+        _join(connection, batch_id, found)
     return [jobs[key] for _, key in specs]
 
 
 def open_batch(connection: Connection, batch_id: UUID, title: str | None, now: datetime) -> None:
     """Write a batch down, unless it is there."""
-    statement = insert_unless_there(connection, Batch).on_conflict_do_nothing()
+    statement = INSERT[connection.dialect.name](Batch).on_conflict_do_nothing()
     connection.execute(statement, {"id": batch_id, "created_at": now, "title": title})
 
 
@@ -73,7 +73,7 @@ def _make(
     if not rows:
         return {}
     statement = (
-        insert_unless_there(connection, Job)
+        INSERT[connection.dialect.name](Job)
         .on_conflict_do_nothing(index_elements=[Job.idempotency_key])
         .returning(Job.id)
     )
@@ -106,11 +106,17 @@ def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) 
     note(connection, list(again), "requeued", now, "asked for again")
 
 
-def _join(connection: Connection, batch_id: UUID, job_ids: Sequence[UUID]) -> None:
-    statement = insert_unless_there(connection, BatchJob).on_conflict_do_nothing()
-    rows = [{"batch_id": batch_id, "job_id": job_id} for job_id in job_ids]
-    if rows:
-        connection.execute(statement, rows)
+def _join(connection: Connection, batch_id: UUID, keys: list[str]) -> None:
+    """Note that a batch asked for jobs that were made before it."""
+    for chunk in _chunks(keys):
+        made_before = select(literal(batch_id), Job.id).where(
+            Job.idempotency_key.in_(chunk), Job.batch_id.is_distinct_from(batch_id)
+        )
+        connection.execute(
+            INSERT[connection.dialect.name](BatchJob)
+            .from_select(["batch_id", "job_id"], made_before)
+            .on_conflict_do_nothing()
+        )
 
 
 def _chunks(keys: list[str]) -> Iterator[list[str]]:

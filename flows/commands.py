@@ -1,0 +1,119 @@
+"""Commands that need Prefect, plugged into `mixdown`. Prefect takes seconds to import: only when one runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from mixdown.cli import in_sentences
+from mixdown.settings import Settings
+
+out = Console()
+
+#: How Prefect's own server is run: nothing sent anywhere, events kept for two days, and the batch sizes
+#: that cut its CPU threefold under load (DESIGN §8).
+SERVER = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P2D",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "50",
+    "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "mixdown",
+    "DO_NOT_TRACK": "1",
+}
+
+#: Nothing of Prefect's on the terminal: the demo has its own display.
+QUIET = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_ENABLED": "true",
+}
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the UI and the API.", min=1, max=65535)] = 4200,
+    limit: Annotated[int, typer.Option(help="Flow runs at once on this machine.", min=1)] = 4,
+) -> None:
+    """Start Prefect's server, its UI and every deployment.
+
+    With PREFECT_API_URL set no server is started: the deployments are served to that one.
+    """
+    _prepare(Settings().home / "prefect")
+    os.environ.setdefault("PREFECT_SERVER_API_PORT", str(port))
+    os.environ.setdefault("PREFECT_UI_API_URL", f"http://{host}:{port}/api")
+    given_url = os.environ.get("PREFECT_API_URL")
+    with in_sentences():
+        if given_url:
+            _serve_to(given_url, limit)
+            return
+        from flows.server import running_server
+
+        out.print("Starting Prefect's server …", highlight=False)
+        os.environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
+        with running_server(host, port) as url:
+            _serve_to(url, limit)
+
+
+def _serve_to(url: str, limit: int) -> None:
+    from prefect import serve as serve_deployments
+
+    from flows.server import apply_limits, deployments, register_blocks
+
+    register_blocks()
+    apply_limits()
+    served = deployments()
+    out.print(f"\n[bold]Open {url.removesuffix('/api')}[/] and run one of:", highlight=False)
+    for deployment in served:
+        out.print(f"  {deployment.flow_name}/{deployment.name}", highlight=False)
+    out.print("\nStop with Ctrl-C.\n")
+    serve_deployments(*served, limit=limit, print_starting_message=False)
+
+
+def deploy(
+    work_pool: Annotated[str, typer.Option(help="Work pool of the workers; made if it is not there.")] = "mixdown",
+) -> None:
+    """Register block types, limits and every deployment with the Prefect server of PREFECT_API_URL."""
+    _prepare(Settings().home / "prefect")
+    with in_sentences():
+        from flows.server import apply_limits, deployments, ensure_work_pool, register_blocks
+
+        for slug in register_blocks():
+            out.print(f"block type  {slug}", highlight=False)
+        for name in apply_limits():
+            out.print(f"limit       {name}", highlight=False)
+        ensure_work_pool(work_pool)
+        for deployment in deployments(work_pool=work_pool):
+            deployment.apply()
+            out.print(f"deployment  {deployment.flow_name}/{deployment.name}", highlight=False)
+    out.print(f"\nStart a worker with: prefect worker start --pool {work_pool}", highlight=False)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where everything of the demo goes.")] = Path("demo"),
+) -> None:
+    """Master a handful of example recordings on the embedded default, one of them broken on purpose."""
+    home = folder.resolve()
+    os.environ.update(QUIET)
+    os.environ["MIXDOWN_HOME"] = str(home)
+    os.environ["PREFECT_HOME"] = str(home / "prefect")
+    _prepare(home / "prefect")
+    with in_sentences():
+        from flows.demo import run_demo
+
+        run_demo(home, shown_as=folder, batch_id=uuid4())
+
+
+def _prepare(prefect_home: Path) -> None:
+    """Settings for Prefect that nobody has chosen otherwise; it reads them when it is imported."""
+    for name, value in {**SERVER, "PREFECT_HOME": str(prefect_home)}.items():
+        os.environ.setdefault(name, value)
