@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, DateTime, Dialect, Text
+from sqlalchemy import JSON, DateTime, Dialect, Float, Text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from mixdown.db import lossless
@@ -68,3 +71,34 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """The value in its type."""
         return value if value is None or self.adapter is None else self.adapter.validate_python(value)
+
+
+class Fraction(TypeDecorator[float]):
+    """A float, also where it is whole: SQLite answers an UPDATE with the 1 that it stores."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float | None:
+        """The number as a float."""
+        return None if value is None else float(value)
+
+
+class json_merge(FunctionElement[Any]):  # noqa: N801
+    """One JSON object with the members of another one put in."""
+
+    name = "json_merge"
+    type = Json()
+    inherit_cache = True
+
+
+@compiles(json_merge, "postgresql")
+def _merge_on_postgresql(element: json_merge, compiler: SQLCompiler, **options: Any) -> str:
+    into, new = element.clauses
+    return f"{compiler.process(into, **options)} || {compiler.process(new, **options)}"
+
+
+@compiles(json_merge)
+def _merge_on_sqlite(element: json_merge, compiler: SQLCompiler, **options: Any) -> str:
+    # A function that `engine` gives to each connection.
+    return f"json_merge({compiler.process(element.clauses, **options)})"

@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Enum,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from mixdown.db.columns import AnyText, Json, UtcDateTime
+from mixdown.db.columns import AnyText, Fraction, Json, UtcDateTime
 from mixdown.model import JobResult, JobSpec, Stage, Status, WebhookTarget
 
 
@@ -71,7 +70,7 @@ class Job(Table):
     stage: Mapped[Stage | None] = mapped_column(
         Enum(Stage, name="stage", native_enum=False, create_constraint=True, length=16)
     )
-    progress: Mapped[float] = mapped_column(Float, server_default=text("0"))
+    progress: Mapped[float] = mapped_column(Fraction, server_default=text("0"))
     work: Mapped[dict[str, Any]] = mapped_column(Json(), server_default=text("'{}'"))
     result_key: Mapped[str | None] = mapped_column(String(64))
     result: Mapped[JobResult | None] = mapped_column(Json(TypeAdapter(JobResult)))
@@ -91,13 +90,12 @@ class Job(Table):
 
     __table_args__ = (
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
-        CheckConstraint(
-            "status <> 'running' OR (owner IS NOT NULL AND heartbeat_at IS NOT NULL)", name="held"
-        ),
+        CheckConstraint("status <> 'running' OR (owner IS NOT NULL AND heartbeat_at IS NOT NULL)", name="held"),
         CheckConstraint("status <> 'succeeded' OR result IS NOT NULL", name="delivered"),
         CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="explained"),
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at"),
+        Index(None, "batch_id", "status"),
         Index("ix_jobs_running_heartbeat_at", "heartbeat_at", **_only("status = 'running'")),
         Index("ix_jobs_running_owner", "owner", **_only("status = 'running'")),
         Index(None, "result_key"),
@@ -105,14 +103,12 @@ class Job(Table):
 
 
 class BatchJob(Table):
-    """A job that a batch asked for: made for it, or found already there."""
+    """A job that a batch asked for and found there: `jobs.batch_id` names the batch it was made for."""
 
     __tablename__ = "batch_jobs"
 
     batch_id: Mapped[UUID] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True)
-    job_id: Mapped[UUID] = mapped_column(
-        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
 class JobEventRow(Table):

@@ -62,6 +62,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_created_at_id", "jobs", ["created_at", "id"])
     op.create_index("ix_jobs_status_created_at", "jobs", ["status", "created_at"])
+    op.create_index("ix_jobs_batch_id_status", "jobs", ["batch_id", "status"])
     op.create_index("ix_jobs_result_key", "jobs", ["result_key"])
     for column in ("heartbeat_at", "owner"):
         op.create_index(
@@ -75,9 +76,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["batch_id"], ["batches.id"], name="fk_batch_jobs_batch_id_batches", ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name="fk_batch_jobs_job_id_jobs", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_batch_jobs_job_id_jobs", ondelete="CASCADE"),
     )
     op.create_index("ix_batch_jobs_job_id", "batch_jobs", ["job_id"])
     op.create_table(
@@ -88,9 +87,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("detail", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_job_events"),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name="fk_job_events_job_id_jobs", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_events_job_id_jobs", ondelete="CASCADE"),
     )
     op.create_index("ix_job_events_job_id_id", "job_events", ["job_id", "id"])
     op.create_table(
@@ -116,17 +113,11 @@ def upgrade() -> None:
         sa.Column("delivered_at", _MOMENT),
         sa.Column("last_answer", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
-        sa.UniqueConstraint(
-            "job_id", "fence", "target_digest", name="uq_deliveries_job_id_fence_target_digest"
-        ),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name="fk_deliveries_job_id_jobs", ondelete="CASCADE"
-        ),
+        sa.UniqueConstraint("job_id", "fence", "target_digest", name="uq_deliveries_job_id_fence_target_digest"),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_deliveries_job_id_jobs", ondelete="CASCADE"),
     )
     due = sa.text("next_attempt_at IS NOT NULL")
-    op.create_index(
-        "ix_deliveries_due", "deliveries", ["next_attempt_at"], sqlite_where=due, postgresql_where=due
-    )
+    op.create_index("ix_deliveries_due", "deliveries", ["next_attempt_at"], sqlite_where=due, postgresql_where=due)
 
 
 def downgrade() -> None:
