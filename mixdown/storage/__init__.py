@@ -1,14 +1,12 @@
 """Where results lie: a local folder, ``memory://``, ``s3://`` or any other fsspec address."""
 
-from mixdown.storage.bucket import Bucket, S3Options
 from mixdown.storage.faults import scratch_errors, translated
-from mixdown.storage.folder import Folder, path_of
+from mixdown.storage.folder import path_of
 from mixdown.storage.keys import master_key, safe_name, safe_stem, source_key, staged_key
+from mixdown.storage.options import S3Options
 from mixdown.storage.store import ObjectStore
 
 __all__ = [
-    "Bucket",
-    "Folder",
     "ObjectStore",
     "S3Options",
     "master_key",

@@ -12,18 +12,25 @@ from mixdown.errors import MixdownError, ScratchFull, SourceForbidden, StorageUn
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
-class Labelled(Protocol):
-    """What the translation needs to know of a place."""
+class Fallible(Protocol):
+    """What the translation has to know of a place."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """What a message calls it; no secret in it."""
+
     @property
-    def foreign_errors(self) -> tuple[type[Exception], ...]: ...
+    def foreign_errors(self) -> tuple[type[Exception], ...]:
+        """What it raises when it cannot."""
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """Those of them that say "you may not"."""
 
 
 @contextmanager
 def translated(
-    place: Labelled,
+    place: Fallible,
     *,
     missing: MixdownError | None = None,
     unavailable: type[MixdownError] = StorageUnavailable,
@@ -32,28 +39,14 @@ def translated(
     try:
         yield
     except place.foreign_errors as error:
-        raise _translate(error, place.label, missing, unavailable) from error
-
-
-def _translate(
-    error: Exception, label: str, missing: MixdownError | None, unavailable: type[MixdownError]
-) -> MixdownError:
-    label = label[0].upper() + label[1:]
-    number = getattr(error, "errno", None)
-    if isinstance(error, FileNotFoundError):
-        return missing or unavailable(f"{label} is not there.")
-    if isinstance(error, PermissionError):
-        return SourceForbidden(f"{label} refuses access.")
-    if number in _FULL:
-        return unavailable(f"{label} is full.")
-    return unavailable(f"{label} cannot be used now ({_reason(error)}).")
-
-
-def _reason(error: Exception) -> str:
-    """What happened in a few words that are sure to hold no secret: never the foreign message itself."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__
+        label = place.label[0].upper() + place.label[1:]
+        if isinstance(error, FileNotFoundError):
+            raise missing or unavailable(f"{label} is not there.") from error
+        if isinstance(error, place.refusals):
+            raise SourceForbidden(f"{label} refuses access.") from error
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise unavailable(f"{label} is full.") from error
+        raise unavailable(f"{label} cannot be used now ({_reason(error)}).") from error
 
 
 @contextmanager
@@ -65,3 +58,13 @@ def scratch_errors() -> Iterator[None]:
         if error.errno in _FULL:
             raise ScratchFull from error
         raise
+
+
+def _reason(error: Exception) -> str:
+    """What happened, in words that hold no secret: a server's code for it, never the text that it sent."""
+    response = getattr(error.__cause__, "response", None)
+    if isinstance(response, dict):
+        return str(response.get("Error", {}).get("Code", "no reason given"))
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__

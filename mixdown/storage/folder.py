@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from mixdown.owner import is_alive, this_process
+
 _CHUNK_BYTES = 1 << 20
-#: What is being written has a name of this form, in the folder it will stay in.
-_PARTIAL_PREFIX, _PARTIAL_SUFFIX = ".mixdown-", ".part"
+#: What is being written bears its writer's name, so that it can be swept when that process is gone.
+_PARTIAL_NAME = re.compile(r"\.mixdown-(?P<owner>.+)-[0-9a-f]{16}\.part", re.DOTALL)
 
 
 class Folder:
     """Objects as files of a local folder."""
 
     foreign_errors: tuple[type[Exception], ...] = (OSError,)
+    refusals: tuple[type[Exception], ...] = (PermissionError,)
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        self.label = f"the folder {self.path}"
+        self.path = path
+        self.label = f"the folder {path}"
 
     def uri(self, name: str) -> str:
         """The `file://` address of an object."""
@@ -32,9 +36,9 @@ class Folder:
     def name_of(self, uri: str) -> str | None:
         """The name of the object at an address; None: not in this folder."""
         path = path_of(uri)
-        return (
-            None if path is None or not path.is_relative_to(self.path) else str(path.relative_to(self.path))
-        )
+        if path is None or not path.is_relative_to(self.path):
+            return None
+        return str(path.relative_to(self.path))
 
     def size_bytes(self, name: str) -> int | None:
         """Size of an object; None: nothing there; -1: what is there is a folder, a link or the like."""
@@ -58,18 +62,17 @@ class Folder:
         return read_chunks(self.path / name)
 
     def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
-        """Store a copy of a finished file."""
+        """Store a copy of a finished file, whole or not at all; FileExistsError unless it may `replace`."""
         self.put(read_chunks(path), name, media_type=media_type, replace=replace)
 
     def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
-        """Store `body`, whole or not at all; without `replace`, FileExistsError where the name is taken."""
+        """Store `body`, whole or not at all; FileExistsError where the name is taken and must not be."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(_PARTIAL_PREFIX + secrets.token_hex(8) + _PARTIAL_SUFFIX)
+        partial = target.with_name(_partial_name())
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-                for chunk in body:
-                    file.write(chunk)
+            with partial.open("xb") as file:
+                file.writelines(body)
                 file.flush()
                 os.fsync(file.fileno())
             if replace:
@@ -88,7 +91,7 @@ class Folder:
             target.hardlink_to(source)
         except (FileExistsError, FileNotFoundError):
             raise
-        except OSError:  # this file system has no hard links
+        except OSError:  # no hard links here
             self.put(self.chunks(name), to, media_type="", replace=False)
         else:
             _sync_folder(target.parent)
@@ -102,29 +105,34 @@ class Folder:
                 path.rmdir()
 
     def delete_below(self, prefix: str) -> None:
-        """Remove everything under a prefix, half-written files too."""
+        """Remove everything under a prefix, what was half written too."""
         for path in _files(self.path / prefix):
             self.delete(str(path.relative_to(self.path)))
 
     def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """Name, size and time of every object under a prefix."""
         for path in _files(self.path / prefix):
-            if path.name.startswith(_PARTIAL_PREFIX):
+            if _writer(path) is not None:
                 continue
-            try:
+            with suppress(FileNotFoundError):  # removed since
                 found = path.lstat()
-            except FileNotFoundError:  # removed since
-                continue
-            yield (
-                str(path.relative_to(self.path)),
-                found.st_size,
-                datetime.fromtimestamp(found.st_mtime, UTC),
-            )
+                modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield str(path.relative_to(self.path)), found.st_size, modified_at
+
+    def sweep(self, *, older_than: timedelta) -> int:
+        """Remove what processes that are gone left half written right here, however old; how many it were."""
+        swept = 0
+        for path in self.path.glob(".mixdown-*.part"):
+            writer = _writer(path)
+            if writer and not is_alive(writer):
+                path.unlink(missing_ok=True)
+                swept += 1
+        return swept
 
     def ping(self) -> None:
         """Raise unless the folder can be written to."""
         self.path.mkdir(parents=True, exist_ok=True)
-        probe = self.path / (_PARTIAL_PREFIX + secrets.token_hex(8) + _PARTIAL_SUFFIX)
+        probe = self.path / _partial_name()
         probe.touch(exist_ok=False)
         probe.unlink()
 
@@ -137,25 +145,36 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 
 
 def path_of(uri: str) -> Path | None:
-    """The local path that a path or `file://` address names; None: it names no local file."""
-    if uri[:5].lower() == "file:":
-        parts = urlsplit(uri)
-        local = parts.netloc in ("", "localhost")
-        # Unlike in http, `?` and `#` that nobody escaped are part of a file's name.
-        rest = uri[5:].removeprefix("//").removeprefix(parts.netloc) if local else None
-        return Path(unquote(rest)).absolute() if rest else None
-    return None if "://" in uri else Path(uri).absolute()
+    """The local path that a path or `file://` address names; None: it names no file of this machine."""
+    if uri[:5].lower() != "file:":
+        return None if "://" in uri else Path(uri).absolute()
+    host = urlsplit(uri).netloc
+    if host not in ("", "localhost"):
+        return None
+    # Unlike in http, a `?` or `#` that nobody escaped is part of the file's name.
+    path = uri[5:].removeprefix("//").removeprefix(host)
+    return Path(unquote(path)).absolute() if path else None
 
 
 def _publish(partial: Path, target: Path) -> None:
-    """Give a finished file its name unless the name is taken."""
+    """Give a finished file its name unless that is taken."""
     try:
         target.hardlink_to(partial)
     except FileExistsError:
         raise
     except OSError:  # no hard links here: hold the name with an empty file, then put the whole one over it
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        target.touch(exist_ok=False)
         partial.replace(target)
+
+
+def _partial_name() -> str:
+    return f".mixdown-{this_process().replace(':', '~')}-{secrets.token_hex(8)}.part"
+
+
+def _writer(path: Path) -> str | None:
+    """The process that writes, or wrote, a half-written file; None: it is not one."""
+    match = _PARTIAL_NAME.fullmatch(path.name)
+    return match["owner"].replace("~", ":") if match else None
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -2,21 +2,94 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import s3fs
 from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
-from aiohttp import ClientConnectorError, ClientError
-from botocore.exceptions import BotoCoreError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+)
 from fsspec.exceptions import FSTimeoutError
 
-from mixdown.storage.bucket import S3Options
+from mixdown.errors import InvalidRequest
+from mixdown.storage.bucket import Bucket
+from mixdown.storage.options import S3Options
 
-#: What s3fs raises when S3 cannot.
-FOREIGN_ERRORS: tuple[type[Exception], ...] = (OSError, BotoCoreError, ClientError, FSTimeoutError)
-
+_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[\w-]*:s3[\w-]*:.+")
 _PART_BYTES = 16 << 20
+_MD5_HEX_DIGITS = 32
+_TAKEN = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
+
+
+class S3Bucket(Bucket):
+    """Objects under a prefix of an S3 bucket."""
+
+    foreign_errors = (OSError, BotoCoreError, aiohttp.ClientError, FSTimeoutError)
+    refusals = (PermissionError, NoCredentialsError, PartialCredentialsError)
+
+    def __init__(self, url: str, options: S3Options) -> None:
+        super().__init__(url)
+        self._options = options
+        self._bucket, _, self._prefix = self._root.partition("/")
+        self.label += f" at {options.host}"
+        if not _BUCKET_NAME.fullmatch(self._bucket):
+            raise InvalidRequest(f"{url} names no bucket: it takes s3://bucket/prefix.")
+
+    @property
+    def fs(self) -> s3fs.S3FileSystem:
+        """The S3 file system of this process."""
+        return _connected(self._options, os.getpid())
+
+    def fingerprint(self, name: str) -> str | None:
+        """The ETag where it is the MD5 of the object; that of an object uploaded in parts is not."""
+        etag = str(self.fs.info(self._path(name))["ETag"]).strip('"')
+        return etag if len(etag) == _MD5_HEX_DIGITS else None
+
+    def version(self, name: str) -> str:
+        """Another one whenever the object has changed, at the cost of one request."""
+        return str(self.fs.info(self._path(name))["ETag"]).strip('"')
+
+    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
+        """Store a finished file, in parts where it is large; FileExistsError unless it may `replace`."""
+        mode = "overwrite" if replace else "create"
+        with _exclusive():
+            self.fs.put_file(str(path), self._path(name), chunksize=_PART_BYTES, mode=mode, ContentType=media_type)
+
+    def copy(self, name: str, to: str) -> None:
+        """Copy an object inside S3; FileExistsError where the name is taken."""
+        # Looked at first for the engines that do not know the condition on a copy.
+        if self.size_bytes(to) is not None:
+            raise FileExistsError(to)
+        with _exclusive():
+            self.fs.cp_file(self._path(name), self._path(to), IfNoneMatch="*")
+
+    def sweep(self, *, older_than: timedelta) -> int:
+        """Abort uploads in parts that nobody has finished; how many it were."""
+        answer = self.fs.call_s3("list_multipart_uploads", Bucket=self._bucket, Prefix=self._prefix)
+        before = datetime.now(UTC) - older_than
+        stale = [upload for upload in answer.get("Uploads", ()) if upload["Initiated"] < before]
+        for upload in stale:
+            self.fs.abort_mpu(self._bucket, upload["Key"], upload["UploadId"])
+        return len(stale)
+
+    def ping(self) -> None:
+        """Raise unless the bucket is there and lets us in."""
+        self.fs.call_s3("head_bucket", Bucket=self._bucket)
 
 
 class EndpointUnreachable(OSError):
@@ -24,23 +97,27 @@ class EndpointUnreachable(OSError):
 
 
 class PromptSession(AIOHTTPSession):
-    """Gives up at once where nobody listens or answers, so that ten patient attempts are kept for 5xx."""
+    """Gives up at once where nobody listens or answers, so that ten patient attempts are kept for 5xx.
+
+    botocore would try those again too, for minutes. Trying a job again later is our caller's policy.
+    """
 
     async def send(self, request: Any) -> Any:
-        """Send a request; EndpointUnreachable is not among the errors that botocore tries again."""
+        """Send a request; EndpointUnreachable is none of the errors that botocore tries again."""
         try:
             return await super().send(request)
         except (ConnectTimeoutError, ReadTimeoutError) as error:
-            raise EndpointUnreachable("no answer in time") from error
+            raise EndpointUnreachable(errno.ETIMEDOUT, "no answer in time") from error
         except EndpointConnectionError as error:
-            if isinstance(error.__context__, ClientConnectorError):
-                raise EndpointUnreachable("nobody listens there") from error
+            if isinstance(error.__context__, aiohttp.ClientConnectorError):
+                raise EndpointUnreachable(errno.ECONNREFUSED, "nobody listens there") from error
             raise
 
 
-def connect(options: S3Options) -> s3fs.S3FileSystem:
-    """A file system for these options."""
-    return s3fs.S3FileSystem(
+@lru_cache(maxsize=16)
+def _connected(options: S3Options, pid: int) -> s3fs.S3FileSystem:
+    """One file system a process for the same options: dear to make, safe to share, survives no fork."""
+    fs = s3fs.S3FileSystem(
         key=options.key,
         secret=options.secret,
         endpoint_url=options.endpoint_url,
@@ -51,20 +128,26 @@ def connect(options: S3Options) -> s3fs.S3FileSystem:
             "connect_timeout": 5,
             "read_timeout": 30,
             "http_session_cls": PromptSession,
+            # We hash for ourselves, and gateways of some age refuse botocore's newer checksums.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
         },
         # A cached listing answers from the past, and fsspec's own cache of instances outlives a fork.
         use_listings_cache=False,
         skip_instance_cache=True,
         max_concurrency=2,
     )
+    fs.retries = 3  # of a body that breaks off; requests are botocore's
+    return fs
 
 
-def upload(fs: s3fs.S3FileSystem, path: Path, target: str, *, media_type: str, replace: bool) -> None:
-    """Upload a finished file, as parts where it is large; memory stays under three parts."""
-    fs.put_file(
-        str(path),
-        target,
-        chunksize=_PART_BYTES,
-        mode="overwrite" if replace else "create",
-        ContentType=media_type,
-    )
+@contextmanager
+def _exclusive() -> Iterator[None]:
+    """Raise FileExistsError for the several ways in which engines say that a name is taken."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and cause.response["Error"].get("Code") in _TAKEN:
+            raise FileExistsError(errno.EEXIST, "the name is taken") from error
+        raise

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from mixdown.errors import CorruptObject, SourceNotFound, StorageUnavailable
+from mixdown.errors import CorruptObject, InvalidRequest, SourceNotFound, StorageUnavailable
 from mixdown.model import StoredObject
-from mixdown.storage.bucket import Bucket, S3Options
-from mixdown.storage.faults import scratch_errors, translated
+from mixdown.storage.bucket import Bucket
+from mixdown.storage.faults import Fallible, scratch_errors, translated
 from mixdown.storage.folder import Folder, path_of, read_chunks
 from mixdown.storage.keys import checked_key, names_beside, safe_name
+from mixdown.storage.options import S3Options
+
+#: Where a stranger's job may have copies delivered; other fsspec addresses are for operators to choose.
+_DELIVERABLE = ("file://", "s3://", "memory://")
 
 
-class Place(Protocol):
+class Place(Fallible, Protocol):
     """Something that holds objects by name. It raises foreign errors; `ObjectStore` translates them."""
 
-    @property
-    def label(self) -> str: ...
-    @property
-    def foreign_errors(self) -> tuple[type[Exception], ...]: ...
     def uri(self, name: str) -> str: ...
     def name_of(self, uri: str) -> str | None: ...
     def size_bytes(self, name: str) -> int | None: ...
@@ -35,13 +37,22 @@ class Place(Protocol):
     def delete(self, name: str) -> None: ...
     def delete_below(self, prefix: str) -> None: ...
     def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]: ...
+    def sweep(self, *, older_than: timedelta) -> int: ...
     def ping(self) -> None: ...
 
 
 def open_place(url: str, s3: S3Options | None) -> Place:
     """The folder or bucket that an address names."""
-    path = path_of(url)
-    return Bucket(url, s3) if path is None else Folder(path)
+    path = path_of(str(Path(url).expanduser()) if url.startswith("~") else url)
+    if path is not None:
+        return Folder(path)
+    if not url.startswith("s3://"):
+        if url.startswith(("file:", "local:")):  # fsspec would take another machine's name for a folder
+            raise InvalidRequest(f"{url} is not a folder of this machine.")
+        return Bucket(url)
+    from mixdown.storage.s3 import S3Bucket  # here: it takes a second, and not everyone uses S3
+
+    return S3Bucket(url, s3 or S3Options())
 
 
 class ObjectStore:
@@ -55,6 +66,7 @@ class ObjectStore:
     def __init__(self, root_url: str, *, s3: S3Options | None = None) -> None:
         self._s3 = s3
         self._place = open_place(root_url, s3)
+        self._swept: set[Path] = set()
 
     def __repr__(self) -> str:
         return f"ObjectStore({self._place.label})"
@@ -122,7 +134,14 @@ class ObjectStore:
         Where the name is taken by a different file the copy is called `<stem>.<sha8><suffix>`. The same
         bytes already there are success.
         """
-        return self._settle(open_place(target_uri_dir, self._s3), safe_name(filename), obj).uri
+        if "://" in target_uri_dir and not target_uri_dir.startswith(_DELIVERABLE):
+            raise InvalidRequest(f"Nothing is delivered to {target_uri_dir}: it takes a folder or s3://…")
+        target = open_place(target_uri_dir, self._s3)
+        if isinstance(target, Folder) and target.path not in self._swept:
+            with translated(target):
+                target.sweep(older_than=timedelta(0))
+            self._swept.add(target.path)
+        return self._settle(target, safe_name(filename), obj).uri
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
@@ -159,6 +178,14 @@ class ObjectStore:
         with translated(self._place):
             yield from self._place.list_below(checked_key(prefix.rstrip("/")) + "/" if prefix else "")
 
+    def sweep(self, *, older_than: timedelta = timedelta(days=1)) -> int:
+        """Clear away what killed processes left unfinished; how many things it were.
+
+        S3 does not know whether an upload's process lives, so only those begun long ago are aborted.
+        """
+        with translated(self._place):
+            return self._place.sweep(older_than=older_than)
+
     def ping(self) -> None:
         """Raise StorageUnavailable or SourceForbidden unless the store is there and answers."""
         with translated(self._place):
@@ -168,31 +195,34 @@ class ObjectStore:
 
     def _settle(self, target: Place, name: str, obj: StoredObject) -> StoredObject:
         """Place an object under the first of its names that is free or holds the same bytes already."""
-        verified = False
         for candidate in names_beside(name, obj.sha256):
-            with translated(target, missing=_gone(obj)):
-                taken = target.size_bytes(candidate) is not None
-                if not taken:
-                    # Bad bytes must not be seen under a final name, so the source is read first.
-                    verified = verified or bool(self._verified(obj))
-                    self._transfer(obj, target, candidate)
-                if _holds(target, candidate, obj):
-                    return _stored(target.uri(candidate), obj.sha256, obj.size_bytes, obj.media_type)
+            with translated(target):
+                free = target.size_bytes(candidate) is None
+            if (free and self._transfer(obj, target, candidate)) or self._is(obj, target, candidate):
+                return replace(obj, uri=target.uri(candidate))
         raise StorageUnavailable(f"Every name for {name} in {target.label} is taken by another file.")
 
-    def _transfer(self, obj: StoredObject, target: Place, name: str) -> None:
-        """Copy an object to a free name; whoever takes the name first keeps it."""
+    def _transfer(self, obj: StoredObject, target: Place, name: str) -> bool:
+        """Copy an object to a free name; whether that is sure to be its bytes now, and not someone else's."""
+        self._verified(obj)  # first: bad bytes must not be seen under a final name
         source = self._name(obj.uri)
         local = self.local_path(obj.uri)
-        try:
-            if target is self._place:
-                target.copy(source, name)
-            elif local is not None:
-                target.put_file(local, name, media_type=obj.media_type, replace=False)
-            else:
-                target.put(self._checked_chunks(obj), name, media_type=obj.media_type, replace=False)
-        except FileExistsError:
-            pass  # the caller looks at what is there now
+        with translated(target, missing=_gone(obj)), suppress(FileExistsError):
+            if target is not self._place:
+                if local is not None:
+                    target.put_file(local, name, media_type=obj.media_type, replace=False)
+                else:
+                    target.put(self._checked_chunks(obj), name, media_type=obj.media_type, replace=False)
+                return False
+            target.copy(source, name)
+            fingerprint = target.fingerprint(source)
+            return fingerprint is not None and fingerprint == target.fingerprint(name)
+        return False
+
+    def _is(self, obj: StoredObject, place: Place, name: str) -> bool:
+        """Whether the bytes under a name are those of `obj`."""
+        with translated(place):
+            return place.size_bytes(name) == obj.size_bytes and _digest(place.chunks(name))[0] == obj.sha256
 
     def _name(self, uri: str) -> str:
         name = self._place.name_of(uri)
@@ -214,11 +244,6 @@ class ObjectStore:
         for _ in self._checked_chunks(obj):
             pass
         return obj
-
-
-def _holds(place: Place, name: str, obj: StoredObject) -> bool:
-    """Whether the bytes under a name are those of `obj`."""
-    return place.size_bytes(name) == obj.size_bytes and _digest(place.chunks(name))[0] == obj.sha256
 
 
 def _gone(obj: StoredObject) -> CorruptObject:
