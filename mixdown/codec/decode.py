@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-import av.error
 import numpy as np
-import soundfile
-from av import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from mixdown.codec.conform import conform
+from mixdown.codec.declared import declared
+from mixdown.codec.frames import Piece, decode
+from mixdown.codec.header import admit, check, describe
 from mixdown.codec.libav import audio_stream, open_container
-from mixdown.codec.probe import check, describe
-from mixdown.codec.sniff import Container, identify, open_regular
-from mixdown.errors import DecompressionBomb, InvalidSamples, TooLong, UnreadableAudio
+from mixdown.codec.ogg_links import ogg_links
+from mixdown.codec.sniff import Container, open_regular
+from mixdown.errors import AudioError, DecompressionBomb, InvalidSamples, TooLong, UnreadableAudio
 from mixdown.model import Limits, ProbedAudio
 
 Block = NDArray[np.float32]
@@ -28,50 +29,44 @@ Block = NDArray[np.float32]
 #: Frames of a block: 1.4 s at 48 kHz.
 BLOCK_FRAMES = 65_536
 
-#: More than this, decoded at fewer bits per second of file, is no recording.
+#: More than this, decoded from fewer bits of file per second, is no recording.
 _BOMB_AFTER_S = 600.0
 _BOMB_BITS_PER_S = 600.0
 
 #: Samples beyond this magnitude are no sound (+40 dBFS).
 _ABSURD_PEAK = 100.0
 
-#: A recording this much shorter than its header says is worth a warning.
-_SHORTFALL_S = 0.5
-
-
-class _Source(Protocol):
-    """Decoded pieces of any length, at a rate and channel count that stay."""
-
-    sample_rate_hz: int
-    channels: int
-    warnings: list[str]
-
-    def pieces(self) -> Iterator[Block]: ...
+#: A recording this much shorter than its header says is worth a warning. Lossy formats count their padding.
+_SHORTFALL_S = 0.15
+_EXACT_SHORTFALL_S = 0.001
+_EXACT = (Container.wav, Container.aiff, Container.flac)
 
 
 class AudioReader:
     """An opened recording that gives its samples in blocks. Made by `open_audio`; use it in a ``with``."""
 
-    def __init__(
-        self,
-        source: _Source,
-        probe: ProbedAudio,
-        *,
-        size_bytes: int,
-        name: str,
-        limits: Limits,
-        close: ExitStack,
-    ) -> None:
-        self.probe = probe
-        self.sample_rate_hz = source.sample_rate_hz
-        self.channels = source.channels
-        self.frames = 0  #: decoded so far
-        self.warnings: list[str] = []  #: final after the last block
-        self._source = source
-        self._size_bytes = size_bytes
+    def __init__(self, path: Path, *, name: str, limits: Limits) -> None:
         self._name = name
         self._limits = limits
-        self._close = close
+        with ExitStack() as resources:
+            self._fd = open_regular(path, name=name)
+            resources.callback(os.close, self._fd)
+            self._size_bytes = end = os.fstat(self._fd).st_size
+            self._container = admit(self._fd, name=name, limits=limits)
+            self._links = ogg_links(self._fd) if self._container is Container.ogg else iter(())
+            self._end_marked = True
+            if (first := next(self._links, None)) is not None:
+                self._end_marked, end = first.end_marked, first.end
+            self._opened, self._stream = resources.enter_context(self._part(0, end))
+            self.probe: ProbedAudio = describe(self._fd, self._container, self._opened, self._stream)
+            check(self.probe, name=name, limits=limits)
+            self._promised_s = declared(self._fd, self._container, self._opened, self._stream).promised_s
+            self._resources = resources.pop_all()
+        self.sample_rate_hz: int = self.probe.sample_rate_hz
+        self.channels: int = self.probe.channels
+        self.frames = 0  #: decoded so far
+        self.warnings: list[str] = []  #: final after the last block
+        self._blocks: Generator[Block] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -82,20 +77,23 @@ class AudioReader:
         self.close()
 
     def close(self) -> None:
-        """Let the file go; safe to repeat."""
-        self._close.close()
+        """Let the file go, also when it has not been read to its end; safe to repeat."""
+        if self._blocks is not None:
+            self._blocks.close()
+        self._resources.close()
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
-        """The samples from the start to the end, once.
+        """The samples from the start to the end; they can be had once.
 
         Parameters
         ----------
         frames : int
             Frames of every block but the last.
 
-        Yields
-        ------
-        ndarray of float32, shape (≤ frames, channels), C-contiguous, full scale ±1.0
+        Returns
+        -------
+        iterator of ndarray of float32, shape (≤ frames, channels)
+            C-contiguous, full scale ±1.0, each block the caller's own.
 
         Raises
         ------
@@ -104,39 +102,69 @@ class AudioReader:
         UnreadableAudio
             There was nothing to decode.
         """
-        for block in _reblock(self._source.pieces(), frames, self.channels):
+        if self._blocks is not None:
+            raise ValueError("the blocks of a reader can be had once")
+        self._blocks = self._checked(frames)
+        return self._blocks
+
+    def _checked(self, frames: int) -> Generator[Block]:
+        conformed = conform(
+            self._pieces(),
+            sample_rate_hz=self.sample_rate_hz,
+            channels=self.channels,
+            warnings=self.warnings,
+        )
+        for block in _reblock(conformed, frames, self.channels):
             self.frames += len(block)
             self._check(block)
             yield block
-        self.warnings.extend(self._source.warnings)
         if self.frames == 0:
             raise UnreadableAudio(f"{self._name} holds no audio that can be decoded.")
-        self._compare_with_header()
+        decoded_s = self.frames / self.sample_rate_hz
+        shortfall_s = _EXACT_SHORTFALL_S if self._container in _EXACT else _SHORTFALL_S
+        if self._promised_s is not None and decoded_s < self._promised_s - shortfall_s:
+            self.warnings.append(f"shorter than its header says ({decoded_s:.1f} s of {self._promised_s:,.1f} s)")
+        if not self._end_marked:
+            self.warnings.append("it has no end mark: it may be cut off")
+
+    def _pieces(self) -> Iterator[Piece]:
+        """All that can be decoded, link after link."""
+        yield from self._decode(self._opened, self._stream)
+        for link in self._links:
+            self._end_marked = link.end_marked
+            with ExitStack() as resources:
+                try:
+                    opened, stream = resources.enter_context(self._part(link.start, link.end))
+                except AudioError:
+                    self.warnings.append("a part of it could not be read")
+                    continue
+                yield from self._decode(opened, stream)
+
+    @contextmanager
+    def _part(self, start: int, end: int) -> Iterator[tuple[InputContainer, AudioStream]]:
+        """A range of the file, opened, and the audio in it."""
+        with open_container(self._fd, self._container, name=self._name, start=start, end=end) as opened:
+            yield opened, audio_stream(opened, name=self._name)
+
+    def _decode(self, opened: InputContainer, stream: AudioStream) -> Iterator[Piece]:
+        return decode(opened, stream, trim=self._container is Container.mp4, warnings=self.warnings)
 
     def _check(self, block: Block) -> None:
         """Stop what cannot or may not go on."""
-        peak = max(float(block.max()), -float(block.min()))
-        if not peak <= _ABSURD_PEAK:  # also true for NaN
-            raise InvalidSamples(
-                f"{self._name} holds samples that are no sound, within the first"
-                f" {self.frames / self.sample_rate_hz:.0f} s (not a number, infinite or absurdly loud)."
-            )
         decoded_s = self.frames / self.sample_rate_hz
-        if decoded_s > self._limits.duration_s:
-            raise TooLong(
-                f"{self._name} is longer than the {self._limits.duration_s / 3600:.1f} hours that are accepted."
+        peak = max(float(block.max()), -float(block.min()))
+        if not peak <= _ABSURD_PEAK:  # NaN is not either
+            raise InvalidSamples(
+                f"{self._name} holds samples that are no sound within its first {decoded_s:.0f} s:"
+                " not a number, infinite or absurdly loud."
             )
+        if decoded_s > self._limits.duration_s:
+            raise TooLong(f"{self._name} is longer than the {self._limits.duration_s / 3600:.1f} hours accepted.")
         if decoded_s > _BOMB_AFTER_S and self._size_bytes * 8 < decoded_s * _BOMB_BITS_PER_S:
             raise DecompressionBomb(
-                f"{self._name} has {self._size_bytes / 1024:.0f} KiB and unpacks to more than {decoded_s / 60:.0f}"
-                " minutes: that is no recording."
+                f"{self._name} has {self._size_bytes / 1024:.0f} KiB and unpacks to more than"
+                f" {decoded_s / 60:.0f} minutes: that is no recording."
             )
-
-    def _compare_with_header(self) -> None:
-        """Warn where the header promised more."""
-        declared_s, decoded_s = self.probe.duration_s, self.frames / self.sample_rate_hz
-        if declared_s is not None and decoded_s < declared_s - _SHORTFALL_S:
-            self.warnings.append(f"shorter than its header says ({decoded_s:.1f} s of {declared_s:.1f} s)")
 
 
 def open_audio(path: Path, *, name: str, limits: Limits) -> AudioReader:
@@ -159,26 +187,10 @@ def open_audio(path: Path, *, name: str, limits: Limits) -> AudioReader:
     SourceError, AudioError
         The member that fits; see `mixdown.errors`.
     """
-    with ExitStack() as stack:
-        fd = open_regular(path, name=name)
-        stack.callback(os.close, fd)
-        size_bytes = os.fstat(fd).st_size
-        container = identify(fd, name=name)
-        opened = stack.enter_context(open_container(fd, container, name=name))
-        stream = audio_stream(opened, name=name)
-        probed = describe(fd, container, opened, stream)
-        check(probed, size_bytes=size_bytes, name=name, limits=limits)
-        source: _Source
-        if container in (Container.wav, Container.aiff, Container.flac):
-            source = _LinearSource(fd, stack)
-        else:
-            source = _StreamSource(opened, stream, name=name)
-        return AudioReader(
-            source, probed, size_bytes=size_bytes, name=name, limits=limits, close=stack.pop_all()
-        )
+    return AudioReader(path, name=name, limits=limits)
 
 
-def _reblock(pieces: Iterator[Block], frames: int, channels: int) -> Iterator[Block]:
+def _reblock(pieces: Iterable[Block], frames: int, channels: int) -> Iterator[Block]:
     """The same samples in blocks of equal length."""
     block, filled = np.empty((frames, channels), np.float32), 0
     for piece in pieces:
@@ -192,60 +204,3 @@ def _reblock(pieces: Iterator[Block], frames: int, channels: int) -> Iterator[Bl
                 block, filled = np.empty((frames, channels), np.float32), 0
     if filled:
         yield block[:filled]
-
-
-class _LinearSource:
-    """WAV, AIFF and FLAC, by libsndfile."""
-
-    def __init__(self, fd: int, stack: ExitStack) -> None:
-        os.lseek(fd, 0, os.SEEK_SET)
-        self._file = stack.enter_context(soundfile.SoundFile(fd, closefd=False))
-        self.sample_rate_hz: int = self._file.samplerate
-        self.channels: int = self._file.channels
-        self.warnings: list[str] = []
-
-    def pieces(self) -> Iterator[Block]:
-        while len(piece := self._file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            yield piece
-
-
-class _StreamSource:
-    """Everything else, by FFmpeg's decoders."""
-
-    def __init__(self, opened: InputContainer, stream: AudioStream, *, name: str) -> None:
-        self._opened = opened
-        self._stream = stream
-        self.warnings: list[str] = []
-        self.sample_rate_hz: int = stream.codec_context.sample_rate
-        self.channels: int = stream.codec_context.channels
-
-    def pieces(self) -> Iterator[Block]:
-        for frame in self._frames():
-            yield _samples(frame)
-
-    def _frames(self) -> Iterator[AudioFrame]:
-        damaged = 0
-        for packet in self._opened.demux(self._stream):
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                damaged += 1
-        if damaged:
-            self.warnings.append("damaged parts were skipped")
-
-
-#: Divisor to full scale ±1.0 and offset, by FFmpeg's sample format.
-_FULL_SCALE = {"s16": 2.0**15, "s32": 2.0**31, "u8": 2.0**7, "flt": 1.0, "dbl": 1.0}
-
-
-def _samples(frame: AudioFrame) -> Block:
-    """The samples of a frame, shape (frames, channels), full scale ±1.0."""
-    kind = frame.format.name.removesuffix("p")
-    samples = frame.to_ndarray()
-    block = samples.T if frame.format.is_planar else samples.reshape(frame.samples, -1)
-    block = block.astype(np.float32, order="C")
-    if kind == "u8":
-        block -= 128.0
-    if _FULL_SCALE[kind] != 1.0:
-        block /= _FULL_SCALE[kind]
-    return block

@@ -107,9 +107,7 @@ class AudioWriter:
                 self.path.unlink(missing_ok=True)
 
 
-def open_writer(
-    path: Path, output: OutputSpec, *, sample_rate_hz: int, channels: int, tags: Tags
-) -> AudioWriter:
+def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels: int, tags: Tags) -> AudioWriter:
     """Begin a file. It is complete and on disk when the ``with`` ends, and gone if that ends in an error."""
     if encodable_rate_hz(output.format, sample_rate_hz) != sample_rate_hz:
         raise ValueError(f"{output.format} cannot be written at {sample_rate_hz} Hz: see encodable_rate_hz")

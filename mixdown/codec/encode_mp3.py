@@ -20,9 +20,7 @@ _QUALITY = 3
 class Mp3Encoder:
     """Constant bitrate, so that any player can seek and tell the duration."""
 
-    def __init__(
-        self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags
-    ) -> None:
+    def __init__(self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags) -> None:
         self._file = path.open("wb")
         self._lame = lameenc.Encoder()
         self._lame.silence()

@@ -18,9 +18,7 @@ from mixdown.model import Tags
 class VorbisEncoder:
     """Variable bitrate about a nominal one."""
 
-    def __init__(
-        self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags
-    ) -> None:
+    def __init__(self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags) -> None:
         self._path = path
         self._tags = tags
         # libsndfile picks a random stream serial: what it writes is a draft without a name on disk.
@@ -43,7 +41,9 @@ class VorbisEncoder:
         self._encoder.close()
         with (
             self._draft,
-            open_container(self._draft.fileno(), Container.ogg, name="the draft") as draft,
+            open_container(
+                self._draft.fileno(), Container.ogg, name="the draft", start=0, end=self._draft.seek(0, 2)
+            ) as draft,
             av.open(
                 f"file:{self._path}", "w", format="ogg", container_options={"fflags": "+bitexact"}
             ) as container,

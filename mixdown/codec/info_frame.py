@@ -26,9 +26,7 @@ def info_frame_bytes(first_header: bytes) -> int:
     return _host(first_header)[1].size_bytes
 
 
-def info_frame(
-    first_header: bytes, *, mpeg_frames: int, audio_bytes: int, audio_crc: int, frames: int
-) -> bytes:
+def info_frame(first_header: bytes, *, mpeg_frames: int, audio_bytes: int, audio_crc: int, frames: int) -> bytes:
     """An Info frame for a finished constant-bitrate stream.
 
     Parameters
@@ -76,9 +74,7 @@ def _crc16(data: NDArray[np.uint8], crc: int) -> int:
 def _host(first_header: bytes) -> tuple[bytes, MpegFrame]:
     """A frame header like the stream's, without CRC, at the lowest bitrate whose frame holds the tag."""
     for index in range(1, 15):
-        header = bytes(
-            [0xFF, first_header[1] | 1, index << 4 | first_header[2] & 0x0C, first_header[3] & 0xC0]
-        )
+        header = bytes([0xFF, first_header[1] | 1, index << 4 | first_header[2] & 0x0C, first_header[3] & 0xC0])
         frame = mpeg_frame(header)
         if frame is not None and frame.size_bytes >= 4 + frame.side_info_bytes + _TAG_BYTES:
             return header, frame

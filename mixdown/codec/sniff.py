@@ -34,6 +34,10 @@ class Container(StrEnum):
     mp4 = "mp4"
     matroska = "matroska"
     adts = "adts"
+    caf = "caf"
+    w64 = "w64"
+    au = "au"
+    amr = "amr"
 
 
 #: Signatures at the very start of what is often sent and never accepted.
@@ -150,6 +154,14 @@ def _by_signature(head: bytes) -> Container | None:
         return Container.aiff
     if head[:4] == b"fLaC":
         return Container.flac
+    if head[:4] == b"caff":
+        return Container.caf
+    if head[:4] == b"riff" and head[24:28] == b"wave":
+        return Container.w64
+    if head[:4] == b".snd":
+        return Container.au
+    if head[:5] == b"#!AMR":
+        return Container.amr
     if head[:4] == b"OggS":
         return Container.ogg
     if head[:4] == b"\x1a\x45\xdf\xa3":
@@ -187,11 +199,17 @@ def _frames_in_a_row(head: bytes, start: int, frame_bytes: Callable[[bytes], int
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether a person could read this: UTF-16 by its mark, or hardly any control characters."""
+    """Whether a person could read this: UTF-16 by its mark, UTF-8, or Latin letters without control characters."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
-    return control == 0
+    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        ascii_share = sum(byte < 128 for byte in head) / len(head)
+        return error.start > len(head) - 4 or ascii_share > 0.7
+    return True
 
 
 def _kind(mode: int) -> str:
