@@ -128,5 +128,6 @@ def _compress(block, compressed, curve, smoothing, state, phase, group_frames): 
             gain_to = math.exp(-reduction_db / _DB_PER_NEPER)
             power = 0.0
             phase = 0
-    state[:] = power, smoothed, reduction_db, gain_from, gain_to
+    state[0], state[1], state[2] = power, smoothed, reduction_db
+    state[3], state[4] = gain_from, gain_to
     return phase

@@ -99,7 +99,8 @@ def _filter(block, filtered, coefficients, state, phase):  # type: ignore[no-unt
                 y2, y1 = y1, y
                 z2, z1 = z1, z
                 filtered[frame, channel] = gain * z
-            state[channel] = x1, x2, y1, y2, z1, z2
+            state[channel, 0], state[channel, 1], state[channel, 2] = x1, x2, y1
+            state[channel, 3], state[channel, 4], state[channel, 5] = y2, z1, z2
         phase = (phase + stop - start) % _CLEARING_FRAMES
         start = stop
         if phase == 0:

@@ -112,7 +112,8 @@ def weigh(block, weights, coefficients, state, partial, done, step, sample_rate_
                 y2, y1 = y1, y
                 z2, z1 = z1, z
                 energy += z * z
-            state[channel] = x1, x2, y1, y2, z1, z2
+            state[channel, 0], state[channel, 1], state[channel, 2] = x1, x2, y1
+            state[channel, 3], state[channel, 4], state[channel, 5] = y2, z1, z2
             partial[channel] = energy
         if stop == last - done:
             total = 0.0

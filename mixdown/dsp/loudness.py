@@ -51,7 +51,8 @@ class LoudnessMeter:
         self._partial = np.zeros(channels)
         self._frames = 0
         self._steps = 0
-        self._recent = np.zeros(0)  # mean squares of the last steps, at most one short-term window
+        self._fresh = array("d")  # mean squares of the steps that no window has moved over yet
+        self._recent = np.zeros(0)  # those of the steps before, at most one short-term window
         self._hops = array("d")  # mean squares of each 100 ms
         self._momentary_max = 0.0
         self._short_term_max = 0.0
@@ -69,21 +70,22 @@ class LoudnessMeter:
             self._filters,
             self._partial,
             self._frames,
-            self._steps,
+            self._steps + len(self._fresh),
             self._sample_rate_hz,
             energies,
         )
         self._frames += len(block)
-        if ended:
-            self._take(energies[:ended])
-        self._sample_peak = max(
-            self._sample_peak, float(block.max(initial=0.0)), -float(block.min(initial=0.0))
-        )
+        self._fresh.extend(energies[:ended])
+        if len(self._fresh) >= kweighting.STEPS_PER_S:
+            self._move_on()
+        self._sample_peak = max(self._sample_peak, float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
         if self._true_peak:
             self._true_peak.push(block)
 
-    def _take(self, energies: NDArray[np.float64]) -> None:
+    def _move_on(self) -> None:
         """Move the windows on over the steps that ended."""
+        energies = np.array(self._fresh)
+        self._fresh = array("d")
         new_from = len(self._recent)
         first_step = self._steps - new_from
         recent = np.concatenate([self._recent, energies])
@@ -104,6 +106,7 @@ class LoudnessMeter:
             Levels of silence are ``-inf``. A signal shorter than the window of a measure (400 ms,
             3 s) is measured as a whole, without gate. The true peak is ``nan`` if it was not asked for.
         """
+        self._move_on()
         hops = np.frombuffer(self._hops, np.float64) if self._hops else np.zeros(0)
         whole = self._mean_of_all()
         long_enough = self._steps >= _MOMENTARY_STEPS
