@@ -1,0 +1,123 @@
+"""What the ledger knows: jobs, their results, their history, their notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from mixdown.model.requests import JobSpec, OutputSpec, WebhookTarget
+from mixdown.model.sound import LevelReport, StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendition:
+    """One delivered file, measured on its own bytes."""
+
+    output: OutputSpec
+    object: StoredObject
+    after: LevelReport
+    target_lufs: float
+    ceiling_dbtp: float
+    delivered_uri: str | None = None  #: the copy under the recording's own name, if one was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """What a job delivered."""
+
+    result_key: str  #: hash of source bytes, effective chain, outputs and the tool versions that matter
+    source_sha256: str
+    before: LevelReport
+    renditions: tuple[Rendition, ...]
+    report: StoredObject  #: the JSON report
+    picture: StoredObject  #: waveform before and after, PNG
+    warnings: tuple[str, ...] = ()
+    elapsed_s: float = 0.0  #: processing time; that of the first job where a result was used again
+    reused: bool = False  #: an earlier job had already made this result
+
+
+class Status(StrEnum):
+    """Where a job is in its life."""
+
+    queued = "queued"  #: Accepted and written down; nobody works on it.
+    running = "running"  #: A process holds a claim on it and keeps its heartbeat fresh.
+    succeeded = "succeeded"  #: Its masters are stored, verified and recorded.
+    failed = "failed"  #: It ended with an error code; asking for it again tries again.
+    cancelled = "cancelled"  #: Someone called it off.
+    rejected = "rejected"  #: The result was no better than the source, so nothing was delivered.
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self not in (Status.queued, Status.running)
+
+
+class Stage(StrEnum):
+    """The four stages of every job, in order."""
+
+    validate = "validate"
+    process = "process"
+    store = "store"
+    notify = "notify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job as the ledger knows it."""
+
+    id: UUID
+    idempotency_key: str  #: the same key gives the same job back
+    spec: JobSpec
+    status: Status
+    batch_id: UUID | None = None
+    stage: Stage | None = None  #: the last stage it completed
+    progress: float = 0.0  #: 0 to 1, of the stage it is in
+    work: Mapping[str, Any] = field(default_factory=dict)  #: what completed stages left for later ones
+    result: JobResult | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    failed_stage: Stage | None = None
+    flow_run_id: UUID | None = None  #: the Prefect flow run that carries it, if one does
+    owner: str | None = None  #: the process that holds the claim
+    fence: int = 0  #: grows with each claim; a write under an older fence is refused
+    attempts: int = 0  #: how often it was claimed
+    created_at: datetime
+    started_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on a job until its lease runs out. Small: this is what crosses between tasks."""
+
+    job_id: UUID
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One line of a job's history; never changed once written."""
+
+    job_id: UUID
+    at: datetime
+    kind: str  #: queued, claimed, validated, processed, stored, succeeded, failed, requeued, notified …
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A notification in the outbox. Delivered at least once, under a stable id."""
+
+    id: UUID  #: the `webhook-id`: receivers drop what they have seen
+    job_id: UUID
+    target: WebhookTarget
+    payload: str  #: the exact bytes to be signed and sent
+    attempts: int = 0
+    next_attempt_at: datetime | None = None  #: None once it is delivered or given up
+    delivered_at: datetime | None = None
+    last_answer: str | None = None

@@ -1,0 +1,151 @@
+"""What is asked for: a job, its source, its outputs, whom to tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from mixdown.model.steps import NoiseReduction, Request, Step
+
+
+class AudioFormat(StrEnum):
+    """Formats of a master."""
+
+    mp3 = "mp3"
+    m4a = "m4a"
+    opus = "opus"
+    ogg = "ogg"
+    flac = "flac"
+    wav = "wav"
+
+    @property
+    def suffix(self) -> str:
+        """File name suffix, with its dot."""
+        return f".{self.value}"
+
+    @property
+    def media_type(self) -> str:
+        """MIME type of a file of this format."""
+        return _MEDIA_TYPES[self]
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the samples survive the format."""
+        return self in (AudioFormat.flac, AudioFormat.wav)
+
+
+_MEDIA_TYPES = {
+    AudioFormat.mp3: "audio/mpeg",
+    AudioFormat.m4a: "audio/mp4",
+    AudioFormat.opus: "audio/ogg",
+    AudioFormat.ogg: "audio/ogg",
+    AudioFormat.flac: "audio/flac",
+    AudioFormat.wav: "audio/wav",
+}
+
+#: Bitrate of a stereo master when none is asked for, in kbit/s; mono takes a little over half.
+DEFAULT_BITRATE_KBPS = {
+    AudioFormat.mp3: 128,
+    AudioFormat.m4a: 128,
+    AudioFormat.opus: 96,
+    AudioFormat.ogg: 128,
+}
+
+
+class OutputSpec(Request):
+    """One file to deliver."""
+
+    model_config = ConfigDict(title="Output")
+    format: AudioFormat = Field(
+        default=AudioFormat.mp3,
+        title="Format",
+        json_schema_extra={"position": 0},
+        description="Kind of file.",
+    )
+    bitrate_kbps: int | None = Field(
+        default=None,
+        ge=24,
+        le=512,
+        title="Bitrate (kbit/s)",
+        json_schema_extra={"position": 1},
+        description="For mp3, m4a, opus and ogg. Empty: a sound default for the format.",
+    )
+    sample_rate_hz: Literal[16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000] | None = Field(
+        default=None,
+        title="Sample rate (Hz)",
+        json_schema_extra={"position": 2},
+        description="Empty: the source's own where it is 44.1 or 48 kHz, else 48 kHz.",
+    )
+    channels: Literal[1, 2] | None = Field(
+        default=None,
+        title="Channels",
+        json_schema_extra={"position": 3},
+        description="1 is mono, 2 is stereo. Empty: like the source (surround becomes stereo).",
+    )
+    bit_depth: Literal[16, 24] = Field(
+        default=24,
+        title="Bit depth",
+        json_schema_extra={"position": 4},
+        description="For flac and wav; 16 bit is dithered.",
+    )
+
+
+class Source(Request):
+    """A recording, where it lies."""
+
+    uri: str = Field(
+        min_length=1, max_length=4096, description="A path, or a `file://`, `s3://`, `http(s)://` address."
+    )
+    filename: str | None = Field(default=None, max_length=1024, description="The owner's name for it.")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="A claim, checked when the source is read."
+    )
+
+
+class Enhance(Request):
+    """Clean a recording, even it out and bring it to its loudness."""
+
+    kind: Literal["enhance"] = "enhance"
+    preset: str = Field(default="podcast", description="Name of the preset.")
+    steps: tuple[Step, ...] | None = Field(
+        default=None, description="A chain of one's own, instead of the preset's."
+    )
+    noise_reduction: NoiseReduction | None = Field(
+        default=None, description="Overrides the preset's amount of noise reduction."
+    )
+
+
+class WebhookTarget(Request):
+    """An address that is told how a job ended."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: str = Field(pattern="^https?://", max_length=2048)
+
+
+class JobSpec(Request):
+    """A job as it was asked for."""
+
+    source: Source
+    work: Enhance = Enhance()
+    outputs: tuple[OutputSpec, ...] = Field(default=(OutputSpec(),), min_length=1, max_length=8)
+    deliver_to: str | None = Field(
+        default=None,
+        description="A folder or `s3://` prefix that gets a copy under the recording's own name.",
+    )
+    notify: tuple[WebhookTarget, ...] = ()
+
+    @property
+    def filename(self) -> str:
+        """The name its owner knows the recording by, fit to be printed on one line."""
+        name = self.source.filename or self.source.uri.split("?")[0].rstrip("/")
+        return "".join(char if char.isprintable() else "\ufffd" for char in name.rsplit("/", 1)[-1])
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 of JSON-able parts in a canonical form: equal parts, equal digest."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
