@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,15 @@ from mixdown.errors import DatabaseUnavailable, InvalidRequest
 
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT_S = 30.0
+
+#: A connection that was used this recently is taken to be open still, in seconds.
+_TRUSTED_S = 1.0
+
+#: Clocks closer than this are the same: what is measured is then the way to the server, in seconds.
+_CLOCKS_AGREE_S = 0.5
+
+#: A server that went without a word is missed after a minute.
+_KEEP_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 #: Execution option of a connection that is going to write.
 _WRITES = "mixdown_writes"
@@ -42,19 +54,14 @@ def open_engine(url: str) -> Engine:
     else:
         engine = create_engine(
             address,
-            pool_pre_ping=True,
             pool_recycle=1800,
-            connect_args={
-                "connect_timeout": 10,
-                "application_name": "mixdown",
-                "keepalives_idle": 30,
-                "keepalives_interval": 10,
-                "keepalives_count": 3,
-            },
+            connect_args={"connect_timeout": 10, "application_name": "mixdown", **_KEEP_ALIVE},
             **common,
         )
+        event.listen(engine, "connect", _compare_clocks)
     event.listen(engine, "connect", _note_process)
-    event.listen(engine, "checkout", _refuse_inherited)
+    event.listen(engine, "checkin", _note_idleness)
+    event.listen(engine, "checkout", partial(_refuse_unusable, engine))
     return engine
 
 
@@ -70,6 +77,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that may write: all of it happens, or nothing."""
     with _translated(engine), engine.execution_options(**{_WRITES: True}).begin() as connection:
         yield connection
+
+
+def now(connection: Connection) -> datetime:
+    """This moment, the same on every machine that shares the database."""
+    ahead_s: float = connection.info.get("ahead_s", 0.0)
+    return datetime.now(UTC) + timedelta(seconds=ahead_s)
 
 
 def _address(url: str) -> URL:
@@ -122,18 +135,43 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-# -- processes ------------------------------------------------------------------------------------
+# -- PostgreSQL -----------------------------------------------------------------------------------
+
+
+def _compare_clocks(connection: Any, record: Any) -> None:
+    """Note by how much the server's clock is ahead of ours: leases are no use between clocks that differ."""
+    with connection.cursor() as cursor:
+        before = datetime.now(UTC)
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+    connection.rollback()
+    ahead_s = (theirs - before).total_seconds()
+    record.info["ahead_s"] = ahead_s if abs(ahead_s) > _CLOCKS_AGREE_S else 0.0
+
+
+# -- the pool -------------------------------------------------------------------------------------
 
 
 def _note_process(_connection: object, record: Any) -> None:
     record.info["pid"] = os.getpid()
 
 
-def _refuse_inherited(_connection: object, record: Any, proxy: Any) -> None:
-    """A connection that came through a fork belongs to the parent: the child opens its own."""
+def _note_idleness(_connection: object, record: Any) -> None:
+    record.info["idle_since_s"] = time.monotonic()
+
+
+def _refuse_unusable(engine: Engine, connection: Any, record: Any, proxy: Any) -> None:
+    """Have the pool open a new connection in place of one that must not, or can no longer, be used."""
     if record.info["pid"] != os.getpid():
+        # It came through a fork and belongs to the parent, who must not find it closed.
         record.dbapi_connection = proxy.dbapi_connection = None
         raise DisconnectionError("opened by the parent process")
+    # Asked only after a rest: asking each time costs as much as an update.
+    if time.monotonic() - record.info.get("idle_since_s", math.inf) > _TRUSTED_S:
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("closed by the server") from error
 
 
 # -- failures -------------------------------------------------------------------------------------

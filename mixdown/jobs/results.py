@@ -12,7 +12,7 @@ from mixdown.jobs.rows import INSERT, note
 from mixdown.model import JobResult
 
 #: A use is noted at most this often: looking a result up stays a read.
-_USE_NOTED_EVERY = timedelta(hours=1)
+USE_NOTED_EVERY = timedelta(hours=1)
 
 #: Two jobs may make the same at once: the first result stays.
 _KEEP = {
@@ -43,11 +43,6 @@ def find(connection: Connection, result_key: str) -> tuple[JobResult, datetime] 
     return None if row is None else (row.result, row.last_used_at)
 
 
-def use_needs_noting(noted_at: datetime, now: datetime) -> bool:
-    """Whether a use at this moment is worth a write."""
-    return now - noted_at > _USE_NOTED_EVERY
-
-
 def note_use(connection: Connection, result_key: str, now: datetime) -> None:
     """Keep a result from expiring."""
     connection.execute(update(Result).where(Result.result_key == result_key).values(last_used_at=now))
@@ -58,10 +53,10 @@ def forget(connection: Connection, result_key: str) -> None:
     connection.execute(delete(Result).where(Result.result_key == result_key))
 
 
-def expire(connection: Connection, before: datetime, now: datetime) -> list[str]:
-    """Forget the results that nobody used since; the addresses of their objects, to be deleted."""
+def expire(connection: Connection, older_than: timedelta, now: datetime) -> list[str]:
+    """Forget results unused for this long; the addresses of their objects, to be deleted."""
     gone = connection.execute(
-        delete(Result).where(Result.last_used_at < before).returning(Result.result_key, Result.result)
+        delete(Result).where(Result.last_used_at < now - older_than).returning(Result.result_key, Result.result)
     ).all()
     keys = [row.result_key for row in gone]
     for start in range(0, len(keys), 500):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from mixdown.db.engine import reading, writing
+from mixdown.db.engine import now, reading, writing
 from mixdown.jobs import claims, listing, outbox, results, submission
 from mixdown.jobs.rows import read_job
 from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
@@ -22,10 +22,6 @@ Ids = list[UUID]
 Addresses = list[str]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class JobStore:
     """Jobs, their history, their results and their notifications, in one database.
 
@@ -33,9 +29,12 @@ class JobStore:
     that was cut off before it answered can be called again: what it had done is found, not done twice.
     """
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] | None = None) -> None:
         self._engine = engine
         self._clock = clock
+
+    def _now(self, connection: Connection) -> datetime:
+        return self._clock() if self._clock else now(connection)
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -46,19 +45,19 @@ class JobStore:
         longer kept goes back into the queue, with the spec given now.
         """
         with writing(self._engine) as connection:
-            return submission.submit(connection, specs, batch_id=batch_id, now=self._clock())
+            return submission.submit(connection, specs, batch_id=batch_id, now=self._now(connection))
 
     def open_batch(self, title: str | None = None, *, batch_id: UUID | None = None) -> UUID:
         """The id of a batch, to submit jobs with; one that is there keeps its title."""
         chosen = batch_id or uuid4()
         with writing(self._engine) as connection:
-            submission.open_batch(connection, chosen, title, self._clock())
+            submission.open_batch(connection, chosen, title, self._now(connection))
         return chosen
 
     def cancel(self, job_id: UUID) -> JobRecord:
         """Call a job off; whoever works on it gets `ClaimLost` at its next write."""
         with writing(self._engine) as connection:
-            return claims.cancel(connection, job_id, self._clock())
+            return claims.cancel(connection, job_id, self._now(connection))
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -123,28 +122,28 @@ class JobStore:
                 lease_s=lease_s,
                 is_alive=is_alive,
                 flow_run_id=flow_run_id,
-                now=self._clock(),
+                now=self._now(connection),
             )
 
     def heartbeat(self, owner: str) -> int:
         """Keep all claims of this owner fresh; how many there are."""
         with writing(self._engine) as connection:
-            return claims.heartbeat(connection, owner, self._clock())
+            return claims.heartbeat(connection, owner, self._now(connection))
 
     def progress(self, claim: Claim, fraction: float) -> None:
         """Note how far the current stage is, from 0 to 1."""
         with writing(self._engine) as connection:
-            claims.progress(connection, claim, fraction, self._clock())
+            claims.progress(connection, claim, fraction, self._now(connection))
 
     def advance(self, claim: Claim, stage: Stage, **work: Any) -> JobRecord:
         """Complete a stage; what it found out is merged into the job's `work`."""
         with writing(self._engine) as connection:
-            return claims.advance(connection, claim, stage, work, self._clock())
+            return claims.advance(connection, claim, stage, work, self._now(connection))
 
     def succeed(self, claim: Claim, result: JobResult, deliveries: Sequence[Delivery] = ()) -> JobRecord:
         """End a job with its result, and write down who is to be told: all of it, or nothing."""
         with writing(self._engine) as connection:
-            return claims.succeed(connection, claim, result, deliveries, self._clock())
+            return claims.succeed(connection, claim, result, deliveries, self._now(connection))
 
     def fail(
         self,
@@ -157,36 +156,37 @@ class JobStore:
     ) -> JobRecord:
         """End a job without a result, and write down who is to be told."""
         with writing(self._engine) as connection:
-            return claims.fail(connection, claim, deliveries, self._clock(), code=code, detail=detail, stage=stage)
+            return claims.fail(
+                connection, claim, deliveries, self._now(connection), code=code, detail=detail, stage=stage
+            )
 
     def release(self, claim: Claim) -> JobRecord:
         """Give a job back to the queue, as when a person stops the work."""
         with writing(self._engine) as connection:
-            return claims.release(connection, claim, self._clock())
+            return claims.release(connection, claim, self._now(connection))
 
     def release_all(self, owner: str) -> Ids:
         """Give every job that this owner still holds back to the queue."""
         with writing(self._engine) as connection:
-            return claims.release_all(connection, owner, self._clock())
+            return claims.release_all(connection, owner, self._now(connection))
 
     def reap(self, *, lease_s: float) -> Ids:
         """Put running jobs that have been silent for `lease_s` back into the queue."""
         with writing(self._engine) as connection:
-            return claims.reap(connection, lease_s=lease_s, now=self._clock())
+            return claims.reap(connection, lease_s=lease_s, now=self._now(connection))
 
     # -- results --------------------------------------------------------------------------------
 
     def find_result(self, result_key: str) -> JobResult | None:
         """What an earlier job made, where it is still kept."""
-        now = self._clock()
         with reading(self._engine) as connection:
             found = results.find(connection, result_key)
         if found is None:
             return None
         result, used_at = found
-        if results.use_needs_noting(used_at, now):
+        if datetime.now(UTC) - used_at > results.USE_NOTED_EVERY:
             with writing(self._engine) as connection:
-                results.note_use(connection, result_key, now)
+                results.note_use(connection, result_key, self._now(connection))
         return result
 
     def forget_result(self, result_key: str) -> None:
@@ -196,9 +196,8 @@ class JobStore:
 
     def expire(self, older_than: timedelta) -> Addresses:
         """Forget results unused for this long; the addresses of their objects, which are to be deleted."""
-        now = self._clock()
         with writing(self._engine) as connection:
-            return results.expire(connection, now - older_than, now)
+            return results.expire(connection, older_than, self._now(connection))
 
     # -- notifications --------------------------------------------------------------------------
 
@@ -223,5 +222,5 @@ class JobStore:
                 delivered=delivered,
                 answer=answer,
                 next_attempt_at=next_attempt_at,
-                now=self._clock(),
+                now=self._now(connection),
             )

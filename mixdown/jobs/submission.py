@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, literal, select, update
 
 from mixdown.db.tables import Batch, BatchJob, Job, Result
-from mixdown.jobs.rows import INSERT, RECORD, note, to_record
+from mixdown.jobs import listing
+from mixdown.jobs.rows import INSERT, note
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import JobRecord, JobSpec, Status
 
@@ -38,9 +38,7 @@ def submit(
     found = [key for key in wanted if key not in jobs]
     note(connection, [job.id for job in jobs.values()], "queued", now)
     _requeue(connection, {key: wanted[key] for key in found}, now)
-    for keys in _chunks(found):
-        rows = connection.execute(select(*RECORD).where(Job.idempotency_key.in_(keys)))
-        jobs.update((job.idempotency_key, job) for job in map(to_record, rows))
+    jobs |= listing.find(connection, found)
     if batch_id is not None:
         _join(connection, batch_id, found)
     return [jobs[key] for _, key in specs]
@@ -106,7 +104,7 @@ def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) 
     note(connection, list(again), "requeued", now, "asked for again")
 
 
-def _join(connection: Connection, batch_id: UUID, keys: list[str]) -> None:
+def _join(connection: Connection, batch_id: UUID, keys: Sequence[str]) -> None:
     """Note that a batch asked for jobs that were made before it."""
     for chunk in _chunks(keys):
         made_before = select(literal(batch_id), Job.id).where(
@@ -119,7 +117,6 @@ def _join(connection: Connection, batch_id: UUID, keys: list[str]) -> None:
         )
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    keys_left = iter(keys)
-    while chunk := list(islice(keys_left, _CHUNK)):
-        yield chunk
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
