@@ -23,9 +23,9 @@ class RetryPolicy:
 
 
 POLICIES: dict[Stage, RetryPolicy] = {
-    Stage.validate: RetryPolicy(retries=4, first_delay_s=2.0),
+    Stage.validate: RetryPolicy(retries=4, first_delay_s=1.0),
     Stage.process: RetryPolicy(retries=2, first_delay_s=5.0),
-    Stage.store: RetryPolicy(retries=4, first_delay_s=2.0),
+    Stage.store: RetryPolicy(retries=4, first_delay_s=1.0),
     # An undelivered notification stays in the outbox, which has a schedule of its own.
     Stage.notify: RetryPolicy(retries=2, first_delay_s=2.0),
 }
