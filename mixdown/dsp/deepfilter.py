@@ -29,7 +29,14 @@ SEGMENT_HOPS = 100
 #: Equal hops after which two channels count as one; the network has forgotten by then what was before.
 ALIKE_HOPS = 300
 
+#: Hops at the start of the sound that the network hears this often before it works on them. Starting from
+#: nothing it would spoil the first words: this gains 3 dB in the first second and 1 dB in the first six.
+REHEARSAL_HOPS, REHEARSALS = 100, 2
+
+INAUDIBLE = 1e-6  #: −120 dBFS
+
 _DECAY = 0.99  # of the running means in one hop: exp(-10 ms / 1 s), rounded as libDF does
+_SILENCE_DB = -99.9  # a band without power is -100 dB
 _LEAST_NORM = 1e-12  # bins that stay empty would let their mean reach 0, and 0 / 0 is no number
 
 _phase = np.sin(0.5 * np.pi * (np.arange(WINDOW) + 0.5) / HOP)
@@ -68,14 +75,15 @@ def _normalise(
 ) -> None:
     """Levels less their running mean, bins over the root of theirs; the means move on (libDF)."""
     for hop in range(levels_db.shape[0]):
+        decay = 1.0 if levels_db[hop].max() <= _SILENCE_DB else _DECAY
         for band in range(levels_db.shape[1]):
             level = levels_db[hop, band]
-            mean_db[band] = level * (1 - _DECAY) + mean_db[band] * _DECAY
+            mean_db[band] = level * (1 - decay) + mean_db[band] * decay
             levels[hop, band] = (level - mean_db[band]) / 40
         for index in range(mean_norm.size):
             value = spectrum[hop, index]
             norm = math.sqrt(value.real * value.real + value.imag * value.imag)
-            mean_norm[index] = max(norm * (1 - _DECAY) + mean_norm[index] * _DECAY, _LEAST_NORM)
+            mean_norm[index] = max(norm * (1 - decay) + mean_norm[index] * decay, _LEAST_NORM)
             gain = 1 / math.sqrt(mean_norm[index])
             shapes[0, hop, index] = value.real * gain
             shapes[1, hop, index] = value.imag * gain
@@ -118,6 +126,7 @@ class _Channel:
         self._shapes = np.zeros((2, CONTEXT_HOPS, FILTERED_BINS), np.float32)
         self._spectrum = np.zeros((LOOK_AHEAD_HOPS, BINS), np.complex64)
         self._memory = Memory.empty()
+        self._rehearsals = 0
 
     def enhance(
         self, signal: NDArray[np.float32], hops: int, network: Network, noisy_share: np.float32
@@ -133,12 +142,28 @@ class _Channel:
         spectrum = np.concatenate([self._spectrum, heard, unheard])
         enhanced = np.zeros((hops, BINS), np.complex64)
         if spectrum.any():  # silence stays silence, and like libDF the network does not listen to it
-            levels, shapes = self._features(heard, hops)
-            gains, filters, self._memory = network.run(levels, shapes, self._memory)
+            # Features run ahead of the hops they decide on, so the first two of a stream decide on none.
+            heard = heard[2 * LOOK_AHEAD_HOPS - len(self._spectrum) :]
+            self._rehearse(heard[heard.any(axis=1)][:REHEARSAL_HOPS], network)
+            gains, filters = self._listen(heard, hops, network)
             _filter(spectrum, gains, filters, _BAND_OF_BIN, noisy_share, enhanced)
-            self._levels, self._shapes = levels[-CONTEXT_HOPS:], shapes[:, -CONTEXT_HOPS:]
         self._spectrum = spectrum[-2 * LOOK_AHEAD_HOPS :]
         return scipy.fft.irfft(enhanced, WINDOW) * (_WINDOW_SHAPE * np.float32(WINDOW))
+
+    def _rehearse(self, heard: NDArray[np.complex64], network: Network) -> None:
+        """Let the network hear the first sound before it works on it."""
+        while self._rehearsals < REHEARSALS and len(heard):
+            self._listen(heard, len(heard), network)
+            self._rehearsals += 1
+
+    def _listen(
+        self, heard: NDArray[np.complex64], hops: int, network: Network
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Gains and filters for the next ``hops``; the network remembers them."""
+        levels, shapes = self._features(heard, hops)
+        gains, filters, self._memory = network.run(levels, shapes, self._memory)
+        self._levels, self._shapes = levels[-CONTEXT_HOPS:], shapes[:, -CONTEXT_HOPS:]
+        return gains, filters
 
     def _features(self, heard: NDArray[np.complex64], hops: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features of the hops heard, the last ones before in front, zeros for those past the end."""
@@ -147,12 +172,10 @@ class _Channel:
         levels = np.empty((len(heard), BANDS), np.float32)
         shapes = np.empty((2, len(heard), FILTERED_BINS), np.float32)
         _normalise(levels_db, heard, self._mean_db, self._mean_norm, levels, shapes)
-        # Features run ahead of the hops they decide on, so the first two of a stream decide on none.
-        first = 2 * LOOK_AHEAD_HOPS - len(self._spectrum)
-        past_the_end = hops - (len(heard) - first)
+        past_the_end = ((0, hops - len(heard)), (0, 0))
         return (
-            np.pad(np.concatenate([self._levels, levels[first:]]), ((0, past_the_end), (0, 0))),
-            np.pad(np.concatenate([self._shapes, shapes[:, first:]], axis=1), ((0, 0), (0, past_the_end), (0, 0))),
+            np.pad(np.concatenate([self._levels, levels]), past_the_end),
+            np.pad(np.concatenate([self._shapes, shapes], axis=1), ((0, 0), *past_the_end)),
         )
 
 
@@ -192,8 +215,13 @@ class DeepFilter:
 
     def process(self, block: Block) -> Block:
         """Return the frames of the segments that ``block`` (frames, channels) completes."""
+        finished = []
+        if not self._frames_in:  # what is silent before the first sound is not listened to
+            sounding = np.abs(block).max(axis=1, initial=0) > INAUDIBLE
+            silence = int(sounding.argmax()) if sounding.any() else len(block)
+            finished.append(block[:silence])
+            block = block[silence:]
         self._frames_in += len(block)
-        finished = [np.zeros((0, len(self._channels)), np.float32)]
         while self._filled + len(block) >= self._wanted:
             room = self._wanted - self._filled
             self._fill(block[:room])
@@ -202,7 +230,7 @@ class DeepFilter:
             self._input[:, :HOP] = self._input[:, self._filled - HOP : self._filled]
             self._filled, self._wanted = HOP, (self._segment_hops + 1) * HOP
         self._fill(block)
-        return np.concatenate(finished)
+        return np.concatenate([block[:0], *finished])
 
     def flush(self) -> Block:
         """Return the rest of the frames."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixdown.dsp import deepfilter_network
-from mixdown.dsp.deepfilter import ALIKE_HOPS, HOP, SEGMENT_HOPS, DeepFilter
+from mixdown.dsp.deepfilter import ALIKE_HOPS, HOP, REHEARSALS, SEGMENT_HOPS, DeepFilter
 from mixdown.dsp.denoise import Denoiser
 from mixdown.dsp.processor import Block
 from mixdown.dsp.resample import Resampler
@@ -56,20 +56,41 @@ def denoise(
 
 
 class CountingNetwork:
-    """The real network, and how many segments it was asked for."""
+    """The real network, and how often it was asked."""
 
     def __init__(self) -> None:
-        self.segments = 0
+        self.runs = 0
         self._network = deepfilter_network.load(["CPUExecutionProvider"], 1)
 
     def run(self, *arguments):
-        self.segments += 1
+        self.runs += 1
         return self._network.run(*arguments)
 
 
 def test_speech_in_noise_gets_clearer(speech, noisy):
     """Speech 5 dB above noise comes out at least 5 dB clearer."""
     assert si_sdr_db(speech, denoise(noisy)) > si_sdr_db(speech, noisy) + 5
+
+
+def test_first_words_are_as_clear_as_later_ones(speech, noisy):
+    """A quiet recording that begins within a word is not spoiled while the network gets its bearings."""
+    second = slice(RATE_HZ, 2 * RATE_HZ)
+    quiet = noisy * np.float32(10 ** (-30 / 20))
+
+    at_once = denoise(quiet[RATE_HZ:])[:RATE_HZ]
+
+    assert si_sdr_db(speech[second], at_once) > si_sdr_db(speech[second], noisy[second]) + 5
+
+
+@pytest.mark.parametrize("silence_frames", [1, 480, 30_001, 200_000])
+def test_silence_before_the_first_sound_changes_nothing(noisy, silence_frames):
+    """A recording with digital silence in front comes out as without it, bit for bit."""
+    silence = np.zeros((silence_frames, 1), np.float32)
+
+    enhanced = denoise(np.concatenate([silence, noisy]))
+
+    assert not enhanced[:silence_frames].any()
+    assert np.array_equal(enhanced[silence_frames:], denoise(noisy))
 
 
 def test_noise_alone_is_turned_down_to_the_limit():
@@ -210,7 +231,7 @@ def test_equal_channels_are_worked_on_once(noisy):
 
     enhanced = np.concatenate([stereo.process(np.repeat(noisy, 2, axis=1)), stereo.flush()])
 
-    assert network.segments == len(noisy) // (SEGMENT_HOPS * HOP) + 1
+    assert network.runs == REHEARSALS + len(noisy) // (SEGMENT_HOPS * HOP) + 1
     assert np.array_equal(enhanced, np.repeat(denoise(noisy), 2, axis=1))
 
 
@@ -225,7 +246,7 @@ def test_channels_part_and_meet_again(noisy):
     enhanced = np.concatenate([deep_filter.process(stereo), deep_filter.flush()])
 
     parted_segments = 3 + ALIKE_HOPS // SEGMENT_HOPS
-    assert network.segments <= 17 + parted_segments
+    assert network.runs <= REHEARSALS + 17 + parted_segments
     assert np.array_equal(enhanced[:, :1], denoise(speech))
     apart = slice(0, 4 * RATE_HZ)
     assert np.array_equal(enhanced[apart, 1:], denoise(stereo[:, 1:].copy())[apart])
