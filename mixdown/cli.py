@@ -44,7 +44,9 @@ out, err = Console(), Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Files = Annotated[
     list[str],
-    typer.Argument(help="Recordings: files, folders, s3:// or https:// addresses.", show_default=False),
+    typer.Argument(
+        metavar="FILE…", help="Recordings: files, folders, s3:// or https:// addresses.", show_default=False
+    ),
 ]
 #: More than this many rows is a wall, not a table: only what needs attention is then listed.
 _MOST_ROWS = 60
@@ -58,20 +60,24 @@ def _main(
     if version:
         out.print(f"mixdown {__version__}")
         raise typer.Exit
-    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s")
 
 
 @app.command()
 def process(
     files: Files,
     preset: Annotated[
-        str, typer.Option("--preset", "-p", help=f"What the masters are for: {', '.join(presets.names())}.")
+        str,
+        typer.Option(
+            "--preset", "-p", metavar="NAME", help=f"What the masters are for: {', '.join(presets.names())}."
+        ),
     ] = "podcast",
     deliver_to: Annotated[
         str, typer.Option("--out", "-o", metavar="DIR|s3://…", help="Where the masters go.")
     ] = "masters",
     formats: Annotated[
-        list[AudioFormat], typer.Option("--format", "-f", help="Format of the master; repeat for several.")
+        list[AudioFormat],
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(AudioFormat)}; repeat for several."),
     ] = [AudioFormat.mp3],  # noqa: B006 - typer's default
     bitrate_kbps: Annotated[
         int | None,
@@ -80,7 +86,9 @@ def process(
     mono: Annotated[bool, typer.Option("--mono", help="One channel, whatever the source has.")] = False,
     noise_reduction: Annotated[
         NoiseReduction | None,
-        typer.Option("--denoise", help="dB of noise reduction, instead of the preset's."),
+        typer.Option(
+            "--denoise", metavar="DB", help="Noise reduction: off, 12, 18, 24 or full; instead of the preset's."
+        ),
     ] = None,
     notify: Annotated[
         str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")
@@ -225,9 +233,13 @@ def _each_file(names: Sequence[str], look: Callable[[Path, str], Any]) -> _Found
 
 @app.command()
 def jobs(
-    job: Annotated[str | None, typer.Argument(help="A job, by its id or the short form of it.")] = None,
-    status: Annotated[Status | None, typer.Option(help="Only jobs in this state.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1, max=10_000)] = 20,
+    job: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A job, by its id or the beginning of it.")
+    ] = None,
+    status: Annotated[
+        Status | None, typer.Option(metavar="STATE", help=f"Only jobs that are {', '.join(Status)}.")
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", help="How many, the newest first.", min=1, max=10_000)] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List jobs, or tell everything about one."""
