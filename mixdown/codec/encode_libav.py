@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal, cast
 
 import av
 import numpy as np
 from av import AudioFrame
+from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
+from mixdown.dsp.dither import Dither, quantize
 from mixdown.model import AudioFormat, Tags
 
 
@@ -47,35 +51,36 @@ class LibavEncoder:
         sample_rate_hz: int,
         channels: int,
         bitrate_kbps: int,
-        bit_depth: int,
+        bit_depth: Literal[16, 24],
         tags: Tags,
     ) -> None:
         recipe = _RECIPES[format, bit_depth if format.lossless else 24]
         self._sample_rate_hz = sample_rate_hz
         self._layout = "mono" if channels == 1 else "stereo"
         self._sample_format = recipe.sample_format
-        self._bit_depth = bit_depth if format.lossless else None
+        self._bit_depth = bit_depth
+        self._dither = Dither()
         self._frames = 0
         self._container = av.open(
-            f"file:{path}",
+            f"file:{path}",  # a name with a colon is no protocol
             "w",
             format=recipe.muxer,
             container_options={"fflags": "+bitexact", **recipe.muxer_options},
         )
         self._container.metadata.update(tags)
-        self._stream = self._container.add_stream(
-            recipe.encoder, rate=sample_rate_hz, options=recipe.encoder_options
+        self._stream = cast(
+            AudioStream,
+            self._container.add_stream(recipe.encoder, rate=sample_rate_hz, options=recipe.encoder_options),
         )
         encoder = self._stream.codec_context
         encoder.layout = self._layout
         encoder.format = recipe.sample_format
         encoder.flags |= Flags.bitexact
+        encoder.thread_count = 1
         if not format.lossless:
             encoder.bit_rate = bitrate_kbps * 1000
 
     def write(self, block: NDArray[np.float32]) -> None:
-        if len(block) == 0:
-            return
         frame = AudioFrame.from_ndarray(self._packed(block), format=self._sample_format, layout=self._layout)
         frame.sample_rate = self._sample_rate_hz
         frame.time_base = Fraction(1, self._sample_rate_hz)
@@ -88,15 +93,13 @@ class LibavEncoder:
         self._container.close()
 
     def abandon(self) -> None:
-        self._container.close()
+        with suppress(OSError):  # what could not be written need not be
+            self._container.close()
 
-    def _packed(self, block: NDArray[np.float32]) -> NDArray[np.generic]:
+    def _packed(self, block: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32]:
         """Samples as the encoder takes them: planes, or one row of interleaved samples."""
         if self._sample_format == "fltp":
             return np.ascontiguousarray(block.T)
         if self._sample_format == "flt":
-            return block.reshape(1, -1)
-        if self._sample_format == "s16":
-            return np.rint(np.clip(block, -1.0, 1.0) * 32767.0).astype(np.int16).reshape(1, -1)
-        samples = np.rint(np.clip(block.astype(np.float64), -1.0, 1.0) * (2**23 - 1)).astype(np.int32)
-        return (samples << 8).reshape(1, -1)
+            return np.ascontiguousarray(block).reshape(1, -1)
+        return quantize(block, self._bit_depth, self._dither).reshape(1, -1)

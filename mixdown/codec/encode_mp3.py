@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import lameenc
@@ -40,12 +41,10 @@ class Mp3Encoder:
 
     def write(self, block: NDArray[np.float32]) -> None:
         self._frames += len(block)
-        samples = np.rint(np.clip(block, -1.0, 1.0) * 32767.0).astype("<i2")
+        samples = np.clip(np.rint(block * 32768.0), -32768.0, 32767.0).astype("<i2")
         self._append(bytes(self._lame.encode(samples.tobytes())))
 
     def finish(self) -> None:
-        if self._frames == 0:  # LAME's flush fails before its first frame
-            self.write(np.zeros((1, 2), np.float32))
         self._append(bytes(self._lame.flush()))
         self._file.seek(self._info_offset)
         self._file.write(
@@ -60,7 +59,8 @@ class Mp3Encoder:
         self._file.close()
 
     def abandon(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written need not be
+            self._file.close()
 
     def _append(self, data: bytes) -> None:
         """Write encoded bytes and keep the Info frame's account of them."""

@@ -47,8 +47,8 @@ def remix(block: NDArray[np.float32], channels_out: int) -> NDArray[np.float32]:
 
     Notes
     -----
-    ITU-R BS.775-4, annex 4: L' = L + 0.7071 C + 0.7071 Ls, R' likewise, mono = (L' + R') / 2. Beyond eight channels no
-    layout is implied: odd ones go left and even ones right, each side's mean.
+    ITU-R BS.775-4, annex 4: L' = L + 0.7071 C + 0.7071 Ls, R' likewise, mono = (L' + R') / 2. Beyond eight
+    channels no layout is implied: odd ones go left and even ones right, each side's mean.
     """
     channels_in = block.shape[1]
     if channels_in == channels_out:
