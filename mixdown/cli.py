@@ -122,8 +122,6 @@ def process(
 
 
 def _work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
-    from mixdown.console import live
-    from mixdown.runner import run_jobs
     from mixdown.submission import submit
 
     studio = _studio()
@@ -134,6 +132,11 @@ def _work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
     if done and not quiet:
         err.print(f"{len(done)} of {len(records)} already done.", highlight=False)
     todo = list(dict.fromkeys(record.id for record in records if record.id not in done))
+    if not todo:
+        return records
+    from mixdown.console import live
+    from mixdown.runner import run_jobs  # brings in all of the sound: seconds that a finished batch does not need
+
     try:
         with live(Console(file=io.StringIO()) if quiet else err, studio.jobs, batch_id):
             run_jobs(studio, todo, ended=_say_ended if not quiet and not err.is_terminal else lambda _: None)

@@ -109,9 +109,9 @@ def _shortened(text: str, width: int) -> str:
 def results_table(records: Sequence[JobRecord]) -> Table:
     """A table of jobs as they ended: one line each, the reason of a failure below its state."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("File", overflow="fold", max_width=36)
-    table.add_column("State", overflow="fold")
-    for name in ("Length", "LUFS", "Target", "True peak", "Time"):
+    table.add_column("File", overflow="fold", max_width=40)
+    table.add_column("State", overflow="fold", max_width=28)
+    for name in ("Length", "LUFS", "True peak", "Time"):
         table.add_column(name, justify="right", no_wrap=True)
     for record in records:
         table.add_row(*_result_cells(record))
@@ -122,14 +122,13 @@ def _result_cells(record: JobRecord) -> list[str]:
     state = f"[{_STATE_STYLE[record.status]}]{escape(state_words(record))}[/]"
     result = record.result
     if result is None:
-        return [escape(record.spec.filename), state, "", "", "", "", ""]
+        return [escape(record.spec.filename), state, "", "", "", ""]
     master = result.renditions[0]
     return [
         escape(record.spec.filename),
         state,
         duration_words(result.before.duration_s),
         loudness_words(result),
-        level_words(master.target_lufs),
         level_words(master.after.true_peak_dbtp),
         f"{result.elapsed_s:.1f} s",
     ]

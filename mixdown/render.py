@@ -183,7 +183,7 @@ class _Rendering:
             raise SilentAudio(f"“{self._name}” is silent: it has no loudness to bring to a target.")
         if not loss.programme_survived:
             self._warnings.append(
-                "Noise reduction was left out: it took the loudest passages for noise, so this is not speech."
+                "Noise reduction was left out: it heard no speech here and would have turned everything down."
             )
             spoken = [step for step in steps if not isinstance(step, Denoise)]
             return self._restore(spoken, outputs, progress)

@@ -1,8 +1,8 @@
 """Did noise reduction leave the programme alone?
 
 DeepFilterNet keeps speech and takes the rest for noise: music, applause, a field recording. Where
-the loudest passages of a recording do not survive it, they were no speech, and the recording is
-better off without.
+there was speech, the loudest passages of what is left came through nearly whole; where even those
+were turned down to the limit, there was none, and the recording is better off without.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from mixdown.dsp.processor import Block
 
-#: A loud passage that lost more than this was not speech. Speech at 0 dB over noise loses 3 dB.
-LARGEST_LOSS_DB = 6.0
+#: Measured with a limit of 18 dB: speech loses 0.2 dB clean, 3.6 at most in noise as loud as itself, 5.6
+#: in noise 5 dB louder; music, kitchen noise and white noise lose 17.7 or more.
+LARGEST_LOSS_DB = 9.0
 
 #: The share of passages that count as loud.
 LOUDEST_SHARE = 0.2
@@ -39,12 +40,12 @@ class ProgrammeLoss:
 
     @property
     def loss_db(self) -> float:
-        """Median loss over the loudest passages, in dB; 0 for a recording without any."""
+        """Median loss over the loudest passages of what is left, in dB; 0 for a recording without any."""
         before, after = self._before.values(), self._after.values()
         count = min(len(before), len(after))
         if count == 0:
             return 0.0
-        loudest = np.argsort(before[:count])[-max(1, round(count * LOUDEST_SHARE)) :]
+        loudest = np.argsort(after[:count])[-max(1, round(count * LOUDEST_SHARE)) :]
         lost = 10 * np.log10((before[loudest] + _SILENCE) / (after[loudest] + _SILENCE))
         return float(np.median(lost))
 
