@@ -43,7 +43,7 @@ class LoudnessMeter:
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, true_peak: bool = True) -> None:
-        self._sample_rate_hz = sample_rate_hz
+        self._sample_rate_hz = int(sample_rate_hz)
         self._channels = channels
         self._weights = kweighting.channel_weights(channels)
         self._coefficients = kweighting.coefficients(sample_rate_hz)
