@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import firwin, oaconvolve
 
+from mixdown.dsp.kweighting import coefficients
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Block
 from mixdown.model import LevelReport
@@ -199,8 +200,6 @@ def test_bs_1770_calibration(channel: int):
 
 def test_bs_1770_coefficients():
     """At 48 kHz the K-weighting has the coefficients that BS.1770-4 tabulates (tables 1 and 2)."""
-    from mixdown.dsp.kweighting import coefficients
-
     expected = [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.69065929318241, -0.73248077421585]
     expected += [1.99004745483398, -0.99007225036621]
 
