@@ -51,7 +51,7 @@ def conform(
 
 def _remixed(block: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
     """As `remix`, and to more than two channels by way of stereo with the others silent."""
-    if channels <= 2:
-        return remix(block, channels)
-    stereo = remix(block, 2)
-    return np.pad(stereo, ((0, 0), (0, channels - 2)))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused by the reader
+        if channels <= 2:
+            return remix(block, channels)
+        return np.pad(remix(block, 2), ((0, 0), (0, channels - 2)))

@@ -28,7 +28,7 @@ class Declared:
 
 def declared(fd: int, container: Container, opened: InputContainer, stream: AudioStream) -> Declared:
     """The duration of a stream by its header; empty where the format gives none."""
-    duration_s = _stream_s(stream)
+    duration_s = stream_duration_s(stream)
     if container is Container.mp3:
         promised_s = _xing_s(os.pread(fd, _HEAD_BYTES, id3_end(fd)))
         return Declared(promised_s, promised_s)
@@ -47,8 +47,8 @@ def declared(fd: int, container: Container, opened: InputContainer, stream: Audi
     return Declared(duration_s, duration_s)
 
 
-def _stream_s(stream: AudioStream) -> float | None:
-    """FFmpeg's duration of a stream, in seconds."""
+def stream_duration_s(stream: AudioStream) -> float | None:
+    """FFmpeg's duration of a stream, in seconds, without what its decoder drops; None where it has none."""
     if stream.duration is None or stream.time_base is None or stream.duration <= 0:
         return None
     duration_s = float(stream.duration * stream.time_base)

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from mixdown.codec.conform import conform
-from mixdown.codec.declared import declared
+from mixdown.codec.declared import declared, stream_duration_s
 from mixdown.codec.frames import Piece, decode
 from mixdown.codec.header import admit, check, describe
 from mixdown.codec.libav import audio_stream, open_container
@@ -147,7 +147,11 @@ class AudioReader:
             yield opened, audio_stream(opened, name=self._name)
 
     def _decode(self, opened: InputContainer, stream: AudioStream) -> Iterator[Piece]:
-        return decode(opened, stream, trim=self._container is Container.mp4, warnings=self.warnings)
+        ends_at: int | None = None
+        exact = self._container is Container.mp4 or (self._container is Container.ogg and self._end_marked)
+        if exact and (stream_s := stream_duration_s(stream)) is not None:
+            ends_at = round(stream_s * stream.codec_context.sample_rate)
+        return decode(opened, stream, ends_at=ends_at, warnings=self.warnings)
 
     def _check(self, block: Block) -> None:
         """Stop what cannot or may not go on."""

@@ -65,7 +65,11 @@ class LibavEncoder:
             f"file:{path}",  # a name with a colon is no protocol
             "w",
             format=recipe.muxer,
-            container_options={"fflags": "+bitexact", **recipe.muxer_options},
+            container_options={
+                "fflags": "+bitexact",
+                "movie_timescale": str(sample_rate_hz),  # else the edit list counts milliseconds
+                **recipe.muxer_options,
+            },
         )
         self._container.metadata.update(tags)
         self._stream = cast(

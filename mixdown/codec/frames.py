@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import NamedTuple
 
 import av.error
@@ -41,20 +40,22 @@ _SCALES = {
 }
 
 
-def decode(opened: InputContainer, stream: AudioStream, *, trim: bool, warnings: list[str]) -> Iterator[Piece]:
+def decode(
+    opened: InputContainer, stream: AudioStream, *, ends_at: int | None, warnings: list[str]
+) -> Iterator[Piece]:
     """The samples of a stream, frame by frame; what cannot be decoded is left out with a warning.
 
     Parameters
     ----------
-    trim : bool
-        Whether to believe the last packet where it is declared shorter than what it decodes to: MP4 tells the
-        end of the audio so.
+    ends_at : int or None
+        Where the container says that the audio ends, in frames. Believed where that lies in the last packet, of
+        which decoders give the whole.
     warnings : list of str
         Complete when the last piece has been given.
     """
     damaged, at_end = 0, False
     last: Piece | None = None
-    last_s = Fraction(0)
+    given = 0
     for packet in _packets(opened, stream):
         if packet is None:
             damaged, at_end = damaged + 1, True
@@ -67,12 +68,12 @@ def decode(opened: InputContainer, stream: AudioStream, *, trim: bool, warnings:
             continue
         for frame in frames:
             if last is not None:
+                given += len(last.block)
                 yield last
             last, at_end = Piece(samples(frame), frame.sample_rate), False
-            last_s = (packet.duration or 0) * (packet.time_base or Fraction(0))
     if last is not None:
-        keep = round(last_s * last.sample_rate_hz) if trim else 0
-        yield Piece(last.block[:keep], last.sample_rate_hz) if keep else last
+        keep = ends_at - given if ends_at is not None and ends_at > given else len(last.block)
+        yield Piece(last.block[:keep], last.sample_rate_hz)
     if damaged == 1:
         warnings.append("its end is damaged or cut off" if at_end else "a damaged part was skipped")
     elif damaged:
@@ -89,7 +90,8 @@ def samples(frame: AudioFrame) -> NDArray[np.float32]:
             block[:, channel] = np.frombuffer(memoryview(plane), scale.dtype, frame.samples)
     else:
         packed = np.frombuffer(memoryview(frame.planes[0]), scale.dtype, frame.samples * channels)
-        block[:] = packed.reshape(frame.samples, channels)
+        with np.errstate(over="ignore", invalid="ignore"):  # more than float32 holds becomes infinite
+            block[:] = packed.reshape(frame.samples, channels)
     if scale.offset:
         block -= scale.offset
     if scale.full_scale != 1.0:

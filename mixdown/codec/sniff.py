@@ -9,6 +9,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
+import puremagic
+
 from mixdown.codec.mpeg_frame import adts_frame_bytes, mpeg_frame
 from mixdown.errors import (
     EmptyFile,
@@ -21,6 +23,12 @@ from mixdown.errors import (
 
 #: How much of the start of a file (and of what follows its ID3 tags) is looked at.
 HEAD_BYTES = 64 * 1024
+
+#: puremagic's confidence from which on its guess is worth telling.
+_SURE = 0.3
+
+#: What it says of files that begin like ours and then are not.
+_OURS = ("audio/mpeg", "audio/aac", "audio/x-aac")
 
 
 class Container(StrEnum):
@@ -39,28 +47,6 @@ class Container(StrEnum):
     au = "au"
     amr = "amr"
 
-
-#: Signatures at the very start of what is often sent and never accepted.
-_FOREIGN = (
-    (b"PK\x03\x04", "a ZIP archive or office document"),
-    (b"PK\x05\x06", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"%PDF", "a PDF document"),
-    (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
-    (b"MThd", "a MIDI score, which holds no recorded sound"),
-    (b"SQLite format 3", "a database"),
-    (b"\xd0\xcf\x11\xe0", "an office document"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
-    (b"FLV\x01", "a Flash video"),
-)
 
 #: Texts that point at other files. Nothing they name is ever opened.
 _PLAYLIST = re.compile(
@@ -120,17 +106,14 @@ def identify(fd: int, *, name: str) -> Container:
     head = os.pread(fd, HEAD_BYTES, 0)
     if (container := _by_signature(head)) is not None:
         return container
-    for signature, what in _FOREIGN:
-        if head.startswith(signature):
-            raise UnsupportedFormat(f"{name} is {what}, not a recording.")
-    if head[:4] == b"RIFF":
-        raise UnsupportedFormat(f"{name} is a RIFF file without a WAVE form, which is not accepted.")
     if (container := _by_frames(os.pread(fd, HEAD_BYTES, id3_end(fd)))) is not None:
         return container
     if _is_text(head):
         if _PLAYLIST.search(head):
             raise UnsupportedFormat(f"{name} is a playlist that points at other files, not a recording.")
         raise UnsupportedFormat(f"{name} is a text, not a recording.")
+    if (foreign := _foreign(head)) is not None:
+        raise UnsupportedFormat(f"{name} is no recording in an accepted format; it looks like: {foreign}.")
     raise UnreadableAudio(f"{name} is not in any audio format known here.")
 
 
@@ -210,6 +193,18 @@ def _is_text(head: bytes) -> bool:
         ascii_share = sum(byte < 128 for byte in head) / len(head)
         return error.start > len(head) - 4 or ascii_share > 0.7
     return True
+
+
+def _foreign(head: bytes) -> str | None:
+    """What a file of another kind is, as far as its signature tells."""
+    if head.startswith(b"PK"):  # puremagic says Word
+        return "ZIP archive or office document"
+    try:
+        best = puremagic.magic_string(head)[0]
+    except puremagic.PureError:
+        return None
+    known = best.mime_type and best.mime_type not in _OURS and best.confidence >= _SURE
+    return str(best.name) if known else None
 
 
 def _kind(mode: int) -> str:

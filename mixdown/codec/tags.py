@@ -26,6 +26,9 @@ _ALIASES = {
     "tsrc": "isrc",
 }
 
+#: What MP4 says where it knows no language (ISO 639-2).
+_UNDETERMINED = ("language", "und")
+
 #: Longest value kept, in characters; a comment may be longer than the rest.
 _LONGEST = 512
 _LONGEST_COMMENT = 4096
@@ -46,7 +49,7 @@ def clean(tags: Mapping[str, str]) -> Tags:
         elif name in _ALIASES:
             folded.setdefault(_ALIASES[name], value)
     cleaned = {name: _clean_value(name, folded[name]) for name in KEPT if name in folded}
-    return {name: value for name, value in cleaned.items() if value}
+    return {name: value for name, value in cleaned.items() if value and (name, value) != _UNDETERMINED}
 
 
 def _clean_value(name: str, value: str) -> str:
