@@ -56,10 +56,10 @@ def serve(
         if given_url:
             _serve_to(given_url, limit)
             return
-        from flows.server import running_server
-
         out.print("Starting Prefect's server …", highlight=False)
         os.environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
+        from flows.server import running_server
+
         with running_server(host, port) as url:
             _serve_to(url, limit)
 
@@ -115,5 +115,6 @@ def demo(
 
 def _prepare(prefect_home: Path) -> None:
     """Settings for Prefect that nobody has chosen otherwise; it reads them when it is imported."""
+    prefect_home.mkdir(parents=True, exist_ok=True)
     for name, value in {**SERVER, "PREFECT_HOME": str(prefect_home)}.items():
         os.environ.setdefault(name, value)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import WithJsonSchema
 
 from flows.orchestrate import run_to_end
 from mixdown import presets
 from mixdown.errors import JobFailed
-from mixdown.model import JobRecord, NoiseReduction, OutputSpec, Status, Step
+from mixdown.model import JobRecord, NoiseReduction, OutputSpec, Source, Status, Step
 from mixdown.submission import enhance_specs, only
 from mixdown.submission import sources as expand
 
@@ -18,16 +21,25 @@ PresetName = StrEnum("PresetName", {name.replace("-", "_"): name for name in pre
 PODCAST = PresetName("podcast")
 MP3 = OutputSpec()
 
+# Optional values as the run form shows them best: a field that may stay empty, not a choice of types.
+Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
+Amount = Annotated[NoiseReduction | None, WithJsonSchema({"type": "string", "enum": list(NoiseReduction)})]
 
-@flow(name="process-audio", flow_run_name="{source}", persist_result=False)
+
+def named_after_its_source() -> str:
+    """The file name of the source: an address may carry a signature, which is nobody's business."""
+    return Source(uri=flow_run.parameters["source"]).name
+
+
+@flow(name="process-audio", flow_run_name=named_after_its_source, persist_result=False)
 def process_audio(
     source: str,
     preset: PresetName = PODCAST,
-    noise_reduction: NoiseReduction | None = None,
+    noise_reduction: Amount = None,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
-    deliver_to: str | None = None,
-    notify_url: str | None = None,
-    steps: list[Step] | None = None,
+    deliver_to: Text = None,
+    notify_url: Text = None,
+    steps: list[Step] = [],  # noqa: B006
 ) -> JobRecord:
     """Clean one recording, even it out and bring it to its loudness.
 
@@ -52,11 +64,11 @@ def process_audio(
 def process_batch(
     sources: list[str],
     preset: PresetName = PODCAST,
-    noise_reduction: NoiseReduction | None = None,
+    noise_reduction: Amount = None,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
-    deliver_to: str | None = None,
-    notify_url: str | None = None,
-    steps: list[Step] | None = None,
+    deliver_to: Text = None,
+    notify_url: Text = None,
+    steps: list[Step] = [],  # noqa: B006
 ) -> list[JobRecord]:
     """Master many recordings; one that fails never stops its neighbors.
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
 
 import blocks
-from mixdown.errors import InvalidRequest
+from mixdown.errors import InvalidRequest, PrefectUnavailable
 
 #: How long the server may take to answer at first: it makes its tables then.
 _START_S = 120.0
@@ -65,13 +67,13 @@ def _wait_until_up(server: subprocess.Popen[bytes], health_url: str) -> None:
     while time.monotonic() < deadline_s:
         if server.poll() is not None:
             said = server.stderr.read().decode(errors="replace") if server.stderr else ""
-            raise InvalidRequest(f"Prefect's server did not start: {said.strip().splitlines()[-1:]}")
+            raise PrefectUnavailable(f"Prefect's server did not start. It said:\n{said.strip()[-1500:]}")
         try:
             if httpx.get(health_url, timeout=2, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.3)
-    raise InvalidRequest(f"Prefect's server did not answer within {_START_S:.0f} s.")
+    raise PrefectUnavailable(f"Prefect's server did not answer within {_START_S:.0f} s.")
 
 
 def register_blocks() -> list[str]:
@@ -106,12 +108,24 @@ def _deployment(described: Mapping[str, Any], work_pool: str | None) -> RunnerDe
         tags=described["tags"],
         parameters=described["parameters"],
         concurrency_limit=described["concurrency_limit"],
-        schedules=described.get("schedules"),
+        schedules=[_schedule(each) for each in described.get("schedules", [])],
         work_pool_name=work_pool,
         # By path, Prefect would load the file a second time, under a name that nobody can import.
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     return made
+
+
+def _schedule(described: Mapping[str, Any]) -> Schedule:
+    """A schedule as prefect.yaml writes it; an interval is in seconds there."""
+    interval_s = described.get("interval")
+    return Schedule(
+        interval=timedelta(seconds=interval_s) if interval_s else None,
+        cron=described.get("cron"),
+        timezone=described.get("timezone"),
+        slug=described["slug"],
+        parameters=described.get("parameters", {}),
+    )
 
 
 def ensure_work_pool(name: str) -> None:

@@ -26,6 +26,7 @@ from mixdown.errors import DatabaseUnavailable
 from mixdown.jobs import JobStore
 from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Stage, Status
 from mixdown.wording import (
+    chain_words,
     done_share,
     duration_words,
     level_words,
@@ -175,6 +176,7 @@ def job_card(record: JobRecord, events: Sequence[JobEvent]) -> Table:
         card.add_row("Why", escape(record.error_detail))
     if record.result:
         card.add_row("Loudness", f"{loudness_words(record.result)} LUFS")
+        card.add_row("Done", escape(chain_words(record.result)))
         for master in record.result.renditions:
             card.add_row("Master", escape(master.delivered_uri or master.object.uri))
         card.add_row("Report", escape(record.result.report.uri))

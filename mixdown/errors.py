@@ -22,6 +22,7 @@
       - DecompressionBomb       decompression_bomb
       - InvalidSamples          invalid_samples
       - SilentAudio             silent_audio
+    + TimedOut                  timed_out
     + JobNotFound               job_not_found
     + IllegalTransition         illegal_transition
     + ClaimLost                 claim_lost
@@ -33,6 +34,7 @@
     + CorruptObject             corrupt_object
     + ScratchFull               scratch_full
     + DeliveryFailed            delivery_failed
+    + PrefectUnavailable        prefect_unavailable
   x Interrupted                 the work was stopped; the job is queued again
 
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
@@ -203,6 +205,12 @@ class SilentAudio(AudioError):
     code = "silent_audio"
 
 
+class TimedOut(PermanentError):
+    """The work took longer than this installation allows."""
+
+    code = "timed_out"
+
+
 # -- the ledger -----------------------------------------------------------------------------------
 
 
@@ -272,3 +280,9 @@ class DeliveryFailed(RetryableError):
     """The receiver of a notification did not take it."""
 
     code = "delivery_failed"
+
+
+class PrefectUnavailable(RetryableError):
+    """Prefect's server could not be started or reached."""
+
+    code = "prefect_unavailable"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from mixdown.model import LevelReport, ProbedAudio, Rendition, StoredObject
+from mixdown.model import LevelReport, ProbedAudio, Rendition, Step, StoredObject
 
 #: JSON has no infinity, and silence has a level of minus infinity: it travels as a string.
 _INFINITY_AS_STRING = ConfigDict(ser_json_inf_nan="strings")
@@ -43,6 +43,7 @@ class Processed:
 
     __pydantic_config__ = _INFINITY_AS_STRING
 
+    steps: tuple[Step, ...]  #: those that were run
     before: LevelReport
     renditions: tuple[Rendition, ...]
     report: StoredObject

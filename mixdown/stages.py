@@ -33,6 +33,7 @@ from mixdown.model import (
 )
 from mixdown.render import Master, render
 from mixdown.report import report_json
+from mixdown.retry import POLICIES
 from mixdown.storage import master_key, safe_stem, source_key, staged_key
 from mixdown.studio import Studio
 from mixdown.webhooks import payload_for, retry_at
@@ -170,10 +171,11 @@ def process(studio: Studio, claim: Claim) -> None:
             name=spec.filename,
             limits=studio.settings.limits,
             providers=studio.settings.onnx_providers.split(","),
-            progress=studio.progress_of(claim),
+            progress=studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s),
         )
         report = report_json(spec, validated, rendered)
         processed = Processed(
+            steps=rendered.steps,
             before=rendered.before,
             renditions=tuple(_stage(studio, claim, index, master) for index, master in enumerate(rendered.masters)),
             report=studio.objects.put_bytes(
@@ -249,6 +251,7 @@ def _promoted(studio: Studio, record: JobRecord, validated: Validated) -> JobRes
     return JobResult(
         result_key=validated.result_key,
         source_sha256=validated.source.sha256,
+        steps=processed.steps,
         before=processed.before,
         renditions=tuple(
             replace(master, object=promote(master.object, f"{index}{master.output.format.suffix}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from uuid import UUID, uuid4
 
-from mixdown.errors import DatabaseUnavailable, Interrupted
+from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
 from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Claim, JobResult, StoredObject
 from mixdown.owner import is_alive, this_process
@@ -77,14 +78,20 @@ class Studio:
         """The right to work on a job; None where it has ended or somebody else works on it."""
         return self.jobs.claim(job_id, owner=owner, lease_s=self.settings.lease_s, is_alive=is_alive)
 
-    def progress_of(self, claim: Claim) -> Progress:
-        """A progress callback that writes to the ledger now and then, and is where work can be stopped."""
+    def progress_of(self, claim: Claim, *, within_s: float | None) -> Progress:
+        """A progress callback that writes to the ledger now and then, and is where work can be stopped.
+
+        It raises Interrupted when the studio is stopping, TimedOut when `within_s` have passed.
+        """
         last_written_s = 0.0
+        deadline_s = math.inf if within_s is None else time.monotonic() + within_s
 
         def progress(fraction: float) -> None:
             nonlocal last_written_s
             if self.stopping.is_set():
                 raise Interrupted
+            if time.monotonic() > deadline_s:
+                raise TimedOut(f"Given up after {within_s} s of work on it.")
             if time.monotonic() - last_written_s >= _PROGRESS_EVERY_S:
                 last_written_s = time.monotonic()
                 self.jobs.progress(claim, fraction)

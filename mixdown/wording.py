@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 
-from mixdown.model import JobRecord, JobResult, Stage, Status
+from mixdown.model import (
+    Compress,
+    Denoise,
+    HighPass,
+    JobRecord,
+    JobResult,
+    Loudness,
+    Stage,
+    Status,
+    Step,
+)
 
 #: How much of a job is behind it when a stage is, for progress bars; rendering is nearly all of it.
 _SHARE_DONE = {None: 0.0, Stage.validate: 0.05, Stage.process: 0.95, Stage.store: 1.0, Stage.notify: 1.0}
@@ -47,6 +57,27 @@ def level_words(level: float, unit: str = "") -> str:
     text = "∞" if math.isinf(level) else f"{abs(level):.1f}"
     sign = "−" if level < 0 and text != "0.0" else ""
     return f"{sign}{text} {unit}".strip()
+
+
+def step_words(step: Step, channels: int) -> str:
+    """What a step does: `high-pass 80 Hz`, `noise reduction up to 18 dB` …"""
+    match step:
+        case HighPass():
+            return f"high-pass {step.cutoff_hz:.0f} Hz"
+        case Denoise():
+            limit_db = step.reduction.limit_db
+            return "noise reduction, full" if limit_db is None else f"noise reduction up to {limit_db:.0f} dB"
+        case Compress():
+            return f"compressor {step.ratio:g}:1 from {step.threshold_lu:+g} LU"
+        case Loudness():
+            target = level_words(step.target_for(channels), "LUFS")
+            return f"loudness {target} under {level_words(step.ceiling_dbtp, 'dBTP')}"
+
+
+def chain_words(result: JobResult) -> str:
+    """What was done to the sound, in order."""
+    channels = result.renditions[0].after.channels
+    return " → ".join(step_words(step, channels) for step in result.steps)
 
 
 def loudness_words(result: JobResult) -> str:

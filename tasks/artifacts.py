@@ -15,9 +15,17 @@ from prefect.artifacts import (
 )
 
 from mixdown.jobs import JobStore
-from mixdown.model import JobRecord, JobResult, Rendition, Status
+from mixdown.model import JobRecord, JobResult, Status
 from mixdown.studio import Studio
-from mixdown.wording import done_share, duration_words, level_words, loudness_words, short_id, state_words
+from mixdown.wording import (
+    chain_words,
+    done_share,
+    duration_words,
+    level_words,
+    loudness_words,
+    short_id,
+    state_words,
+)
 from tasks.shard import Shard
 
 #: Larger batches get a table but no page for each job: the reports lie beside the masters.
@@ -99,11 +107,12 @@ def job_page(record: JobRecord, picture: bytes) -> str:
         return f"{title}\n{_plain(record.error_detail or '')}\n"
     image = base64.b64encode(picture).decode()
     warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
-    masters = "\n".join(_master_line(master) for master in result.renditions)
+    places = [master.delivered_uri or master.object.uri for master in result.renditions]
+    files = "\n".join([*places, result.report.uri])
     return (
         f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
-        f"\n{_measurements(result)}\n{warnings}\n## Masters\n\n{masters}\n"
-        f"\nReport: `{result.report.uri}`\n"
+        f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result))}\n{warnings}"
+        f"\n## Files\n\n```\n{files}\n```\n"
     )
 
 
@@ -118,17 +127,10 @@ def _measurements(result: JobResult) -> str:
         ("Duration", [duration_words(level.duration_s) for level in levels]),
         ("Sample rate", [f"{level.sample_rate_hz:,} Hz" for level in levels]),
         ("Channels", [str(level.channels) for level in levels]),
+        ("Size", ["", *(f"{master.object.size_bytes / 1e6:.1f} MB" for master in result.renditions)]),
     ]
     header = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
     return header + "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
-
-
-def _master_line(master: Rendition) -> str:
-    target = level_words(master.target_lufs, "LUFS")
-    ceiling = level_words(master.ceiling_dbtp, "dBTP")
-    where = master.delivered_uri or master.object.uri
-    size = f"{master.object.size_bytes / 1e6:.1f} MB"
-    return f"- **{master.output.format.value}**, {size}, {target} under {ceiling}: `{where}`"
 
 
 def _plain(text: str) -> str:

@@ -12,14 +12,6 @@ from mixdown.errors import RetryableError
 from mixdown.model import Stage
 from mixdown.retry import POLICIES
 
-#: Longest time a shard may take in a stage, in seconds.
-TIMEOUTS_S = {
-    Stage.validate: 3_600,
-    Stage.process: 6 * 3_600,
-    Stage.store: 3_600,
-    Stage.notify: 600,
-}
-
 #: Global concurrency limits, created by `mixdown deploy` from deployments/limits.yaml. A stage takes
 #: one slot for a shard, since taking it costs 0.1 s; a limit that does not exist limits nothing.
 LIMITS = {Stage.validate: "mixdown-fetch", Stage.process: "mixdown-process"}
@@ -33,6 +25,9 @@ def is_retryable(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> 
 def policy(stage: Stage) -> dict[str, Any]:
     """Arguments of `@task` for a stage.
 
+    There is no `timeout_seconds`: in a thread Prefect cannot keep it, and warns so at every run. Each job
+    has its own deadline instead (`StagePolicy.timeout_s`), kept where its work is done.
+
     No results are persisted: the ledger holds them, and a stored Prefect result could name pickle as
     its own serializer.
     """
@@ -43,7 +38,6 @@ def policy(stage: Stage) -> dict[str, Any]:
         "retry_delay_seconds": retry.delays_s,
         "retry_jitter_factor": retry.jitter,
         "retry_condition_fn": is_retryable,
-        "timeout_seconds": TIMEOUTS_S[stage],
         "tags": ["mixdown", stage.value],
         "persist_result": False,
         "cache_policy": NO_CACHE,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from mixdown.model.requests import JobSpec, OutputSpec, WebhookTarget
 from mixdown.model.sound import LevelReport, StoredObject
+from mixdown.model.steps import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class JobResult:
 
     result_key: str  #: hash of source bytes, effective chain, outputs and the tool versions that matter
     source_sha256: str
+    steps: tuple[Step, ...]  #: what was done to the sound
     before: LevelReport
     renditions: tuple[Rendition, ...]
     report: StoredObject  #: the JSON report

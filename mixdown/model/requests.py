@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from mixdown.model.steps import NoiseReduction, Request, Step
 
@@ -56,6 +56,15 @@ DEFAULT_BITRATE_KBPS = {
 }
 
 
+#: Sample rates that a master may be asked in, in Hz.
+SampleRateHz = Literal[16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000]
+
+
+def _shown_as(kind: str, **limits: Any) -> WithJsonSchema:
+    """An optional value as forms show it best: a field that may stay empty, not a choice of types."""
+    return WithJsonSchema({"type": kind, **limits})
+
+
 class OutputSpec(Request):
     """One file to deliver."""
 
@@ -66,7 +75,7 @@ class OutputSpec(Request):
         json_schema_extra={"position": 0},
         description="Kind of file.",
     )
-    bitrate_kbps: int | None = Field(
+    bitrate_kbps: Annotated[int | None, _shown_as("integer", minimum=24, maximum=512)] = Field(
         default=None,
         ge=24,
         le=512,
@@ -74,13 +83,13 @@ class OutputSpec(Request):
         json_schema_extra={"position": 1},
         description="For mp3, m4a, opus and ogg. Empty: a sound default for the format.",
     )
-    sample_rate_hz: Literal[16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000] | None = Field(
+    sample_rate_hz: Annotated[SampleRateHz | None, _shown_as("integer", enum=get_args(SampleRateHz))] = Field(
         default=None,
         title="Sample rate (Hz)",
         json_schema_extra={"position": 2},
         description="Empty: the source's own where it is 44.1 or 48 kHz, else 48 kHz.",
     )
-    channels: Literal[1, 2] | None = Field(
+    channels: Annotated[Literal[1, 2] | None, _shown_as("integer", enum=(1, 2))] = Field(
         default=None,
         title="Channels",
         json_schema_extra={"position": 3},
@@ -104,6 +113,12 @@ class Source(Request):
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="A claim, checked when the source is read."
     )
+
+    @property
+    def name(self) -> str:
+        """The owner's name for it, fit to be printed on one line; never a folder or a query."""
+        name = self.filename or self.uri.split("?")[0].rstrip("/")
+        return "".join(char if char.isprintable() else "\ufffd" for char in name.rsplit("/", 1)[-1])
 
 
 class Enhance(Request):
@@ -141,8 +156,7 @@ class JobSpec(Request):
     @property
     def filename(self) -> str:
         """The name its owner knows the recording by, fit to be printed on one line."""
-        name = self.source.filename or self.source.uri.split("?")[0].rstrip("/")
-        return "".join(char if char.isprintable() else "\ufffd" for char in name.rsplit("/", 1)[-1])
+        return self.source.name
 
 
 def digest(*parts: object) -> str:
