@@ -11,7 +11,7 @@ from mixdown.model import Stage
 class StagePolicy:
     """How a stage is retried after a retryable error, and how long it may work on one job."""
 
-        retries: int  #: tries after the first one
+    retries: int  #: tries after the first one
     first_delay_s: float
     jitter: float = 0.5  #: share of the delay that chance may add, so that a crowd does not return at once
     most_delay_s: float = 120.0
