@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import select
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ from mixdown.errors import DatabaseUnavailable, InvalidRequest
 #: How long a writer waits for another one, in seconds.
 BUSY_TIMEOUT_S = 30.0
 
-#: A connection that was used this recently is taken to be open still, in seconds.
-_TRUSTED_S = 1.0
+#: A connection that rested for longer may have been cut on its way without a word, in seconds.
+_TRUSTED_S = 10.0
 
 #: Clocks closer than this are the same: what is measured is then the way to the server, in seconds.
 _CLOCKS_AGREE_S = 0.5
@@ -166,12 +167,23 @@ def _refuse_unusable(engine: Engine, connection: Any, record: Any, proxy: Any) -
         # It came through a fork and belongs to the parent, who must not find it closed.
         record.dbapi_connection = proxy.dbapi_connection = None
         raise DisconnectionError("opened by the parent process")
-    # Asked only after a rest: asking each time costs as much as an update.
-    if time.monotonic() - record.info.get("idle_since_s", math.inf) > _TRUSTED_S:
+    if _may_be_dead(connection, record):
         try:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise DisconnectionError("closed by the server") from error
+
+
+def _may_be_dead(connection: Any, record: Any) -> bool:
+    """Whether a connection is worth a ping, which costs as much as an update."""
+    if isinstance(connection, sqlite3.Connection):
+        return False
+    if time.monotonic() - record.info.get("idle_since_s", math.inf) > _TRUSTED_S:
+        return True
+    # A server that closes a connection says so on it; otherwise it speaks only when it is asked.
+    said = select.poll()
+    said.register(connection, select.POLLIN)
+    return bool(said.poll(0))
 
 
 # -- failures -------------------------------------------------------------------------------------

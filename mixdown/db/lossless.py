@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 _FLOATS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 _UNSTORABLE = re.compile("[\\x00\\x1a\\ud800-\\udfff]")
 _ESCAPED = re.compile("\x1a([0-9a-f]{4})")
-_MAY_NEED_ESCAPING = re.compile(r"Infinity|NaN|\\u0000|\\u001a|\\ud[89a-f]")
+_MAY_NEED_ESCAPING = re.compile(r"Infinity|NaN|\\u0000|\\u001a|[\ud800-\udfff]")
 _MAY_BE_ESCAPED = re.compile(r'"-?Infinity"|"NaN"|\\u001a')
 
 
@@ -35,11 +37,11 @@ def unescape(text: str) -> str:
 
 
 def encode(value: Any) -> str:
-    """JSON of plain values, dataclasses and models."""
-    plain = to_jsonable_python(value, inf_nan_mode="constants")
-    text = json.dumps(plain, separators=(",", ":"))
+    """JSON of plain values, dataclasses, models and what they hold."""
+    text = json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False)
     if _MAY_NEED_ESCAPING.search(text):
-        text = json.dumps(_mapped(plain, _escaped), separators=(",", ":"), allow_nan=False)
+        storable = _mapped(json.loads(text), _escaped)
+        text = json.dumps(storable, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text
 
 
@@ -47,6 +49,15 @@ def decode(text: str) -> Any:
     """The plain value that `encode` was given."""
     value = json.loads(text)
     return _mapped(value, _unescaped) if _MAY_BE_ESCAPED.search(text) else value
+
+
+def _plain(value: Any) -> Any:
+    """One level of what `json` does not know; pydantic's own way down refuses lone surrogates."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, BaseModel | Mapping):
+        return dict(value)
+    return to_jsonable_python(value)
 
 
 def _escaped(leaf: str | float) -> str | float:

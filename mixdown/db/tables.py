@@ -96,8 +96,6 @@ class Job(Table):
         Index(None, "created_at", "id"),
         Index(None, "status", "created_at"),
         Index(None, "batch_id", "status"),
-        Index("ix_jobs_running_heartbeat_at", "heartbeat_at", **_only("status = 'running'")),
-        Index("ix_jobs_running_owner", "owner", **_only("status = 'running'")),
         Index(None, "result_key"),
     )
 

@@ -44,11 +44,10 @@ _NOW = bindparam("now", type_=UtcDateTime())
 
 
 def _is(statuses: Collection[Status]) -> ColumnElement[bool]:
-    # Literals, not parameters: only then are the small indexes of running jobs used.
     return Job.status.in_([literal_column(f"'{status}'") for status in sorted(statuses)])
 
 
-_RUNNING = _is({Status.running})
+_RUNNING = Job.status == literal_column("'running'")
 
 
 def _to(status: Status, *conditions: ColumnElement[bool], **values: Any) -> Update:

@@ -51,7 +51,7 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
     rows = connection.execute(
         select(*_COLUMNS)
         .where(DeliveryRow.next_attempt_at.is_not(None), DeliveryRow.next_attempt_at <= now)
-        .order_by(DeliveryRow.next_attempt_at)
+        .order_by(DeliveryRow.next_attempt_at, DeliveryRow.created_at, DeliveryRow.id)
         .limit(limit)
     )
     return [_to_delivery(row) for row in rows]

