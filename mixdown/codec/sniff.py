@@ -104,9 +104,8 @@ def identify(fd: int, *, name: str) -> Container:
         Not recognised.
     """
     head = os.pread(fd, HEAD_BYTES, 0)
-    if (container := _by_signature(head)) is not None:
-        return container
-    if (container := _by_frames(os.pread(fd, HEAD_BYTES, id3_end(fd)))) is not None:
+    behind_tags = os.pread(fd, HEAD_BYTES, id3_end(fd))
+    if (container := _by_signature(head) or _by_frames(behind_tags, at_start=True)) is not None:
         return container
     if _is_text(head):
         if _PLAYLIST.search(head):
@@ -114,6 +113,8 @@ def identify(fd: int, *, name: str) -> Container:
         raise UnsupportedFormat(f"{name} is a text, not a recording.")
     if (foreign := _foreign(head)) is not None:
         raise UnsupportedFormat(f"{name} is no recording in an accepted format; it looks like: {foreign}.")
+    if (container := _by_frames(behind_tags, at_start=False)) is not None:
+        return container
     raise UnreadableAudio(f"{name} is not in any audio format known here.")
 
 
@@ -154,17 +155,17 @@ def _by_signature(head: bytes) -> Container | None:
     return None
 
 
-def _by_frames(head: bytes) -> Container | None:
-    """MP3 and ADTS have no signature: three frames in a row, or frames up to the end of the file, are one."""
-    if head[:4] == b"fLaC":
+def _by_frames(head: bytes, *, at_start: bool) -> Container | None:
+    """MP3 and ADTS have no signature: frames that follow each other are one, at the start or behind junk."""
+    if at_start and head[:4] == b"fLaC":  # behind ID3 tags
         return Container.flac
-    start = head.find(b"\xff")
+    start = 0 if at_start else head.find(b"\xff")
     while start != -1:
         if _frames_in_a_row(head, start, _mpeg_frame_bytes):
             return Container.mp3
         if _frames_in_a_row(head, start, adts_frame_bytes):
             return Container.adts
-        start = head.find(b"\xff", start + 1)
+        start = -1 if at_start else head.find(b"\xff", start + 1)
     return None
 
 
@@ -174,11 +175,11 @@ def _mpeg_frame_bytes(header: bytes) -> int | None:
 
 
 def _frames_in_a_row(head: bytes, start: int, frame_bytes: Callable[[bytes], int | None]) -> bool:
-    """Whether frames follow each other from ``start``: three of them, or all there is."""
+    """Whether frames follow each other from ``start``: three of them, or nothing else up to the end."""
     offset, count = start, 0
     while count < 3 and (size := frame_bytes(head[offset : offset + 6])) is not None:
         offset, count = offset + size, count + 1
-    return count == 3 or (count > 0 and start == 0 and offset >= len(head))
+    return count == 3 or (start == 0 and (offset == len(head) or (count == 2 and offset > len(head))))
 
 
 def _is_text(head: bytes) -> bool:
