@@ -15,7 +15,7 @@ import fsspec
 from mixdown.errors import InvalidRequest
 
 #: One request's worth of an object; also bounds what is in memory.
-_CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 8 << 20
 # These file systems cannot refuse to replace: looking and writing are one step within this process at least.
 _LOOK_AND_WRITE = threading.Lock()
 
@@ -29,7 +29,7 @@ class Bucket:
     def __init__(self, url: str) -> None:
         self._protocol, _, root = url.partition("://")
         self._root = root.strip("/")
-        self.label = self._scheme + self._root
+        self.label = f"the store {self._scheme}{self._root}"
 
     @property
     def fs(self) -> Any:
@@ -66,8 +66,8 @@ class Bucket:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in order."""
-        with self.fs.open(self._path(name), "rb", block_size=_CHUNK_BYTES, cache_type="none") as file:
-            while chunk := file.read(_CHUNK_BYTES):
+        with self._opened(name) as file:
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk
 
     def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
@@ -126,6 +126,9 @@ class Bucket:
     @property
     def _scheme(self) -> str:
         return f"{self._protocol}://"
+
+    def _opened(self, name: str) -> Any:
+        return self.fs.open(self._path(name), "rb", block_size=CHUNK_BYTES, cache_type="none")
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}" if self._root else name

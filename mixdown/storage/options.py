@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from mixdown.errors import InvalidRequest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Options:
@@ -15,7 +17,11 @@ class S3Options:
     secret: str | None = field(default=None, repr=False)
     region: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.endpoint_url and "@" in urlsplit(self.endpoint_url).netloc:
+            raise InvalidRequest("The S3 endpoint must not hold credentials: they have settings of their own.")
+
     @property
     def host(self) -> str:
-        """The endpoint as it may be shown: no credentials in it."""
-        return urlsplit(self.endpoint_url).netloc.rpartition("@")[2] if self.endpoint_url else "AWS"
+        """The endpoint as it may be shown."""
+        return urlsplit(self.endpoint_url).netloc if self.endpoint_url else "AWS"

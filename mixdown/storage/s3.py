@@ -18,21 +18,26 @@ from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untype
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
     ReadTimeoutError,
+    SSLError,
 )
 from fsspec.exceptions import FSTimeoutError
+from s3fs.core import S3_RETRYABLE_ERRORS
 
 from mixdown.errors import InvalidRequest
-from mixdown.storage.bucket import Bucket
+from mixdown.storage.bucket import CHUNK_BYTES, Bucket
 from mixdown.storage.options import S3Options
 
-_BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[\w-]*:s3[\w-]*:.+")
+_BUCKET = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[\w-]*:s3[\w-]*:[^/]+)(?:/|$)")
 _PART_BYTES = 16 << 20
 _MD5_HEX_DIGITS = 32
+_MAX_HANG_UPS = 4
+_MAX_READS = 3
 _TAKEN = frozenset(("PreconditionFailed", "ConditionalRequestConflict"))
 
 
@@ -46,8 +51,8 @@ class S3Bucket(Bucket):
         super().__init__(url)
         self._options = options
         self._bucket, _, self._prefix = self._root.partition("/")
-        self.label += f" at {options.host}"
-        if not _BUCKET_NAME.fullmatch(self._bucket):
+        self.label = f"the bucket s3://{self._root} at {options.host}"
+        if not _BUCKET.match(url.removeprefix("s3://")):
             raise InvalidRequest(f"{url} names no bucket: it takes s3://bucket/prefix.")
 
     @property
@@ -63,6 +68,24 @@ class S3Bucket(Bucket):
     def version(self, name: str) -> str:
         """Another one whenever the object has changed, at the cost of one request."""
         return str(self.fs.info(self._path(name))["ETag"]).strip('"')
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes of an object, in order; a part whose connection breaks off is asked for again."""
+        with self._opened(name) as file:
+            failures = 0
+            while True:
+                start = file.tell()
+                try:
+                    chunk = file.read(CHUNK_BYTES)
+                except S3_RETRYABLE_ERRORS:
+                    failures += 1
+                    if failures == _MAX_READS:
+                        raise
+                    file.seek(start)
+                    continue
+                if not chunk:
+                    return
+                yield chunk
 
     def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
         """Store a finished file, in parts where it is large; FileExistsError unless it may `replace`."""
@@ -93,25 +116,34 @@ class S3Bucket(Bucket):
 
 
 class EndpointUnreachable(OSError):
-    """Nobody answers at the endpoint."""
+    """There is no talking to the endpoint."""
 
 
 class PromptSession(AIOHTTPSession):
-    """Gives up at once where nobody listens or answers, so that ten patient attempts are kept for 5xx.
+    """Gives up soon where there is no talking to the endpoint, so that ten patient attempts are kept for 5xx.
 
-    botocore would try those again too, for minutes. Trying a job again later is our caller's policy.
+    botocore would try that again too, for minutes. Trying a job again later is our caller's policy.
     """
+
+    _hang_ups = 0  # without an answer in between
 
     async def send(self, request: Any) -> Any:
         """Send a request; EndpointUnreachable is none of the errors that botocore tries again."""
         try:
-            return await super().send(request)
+            answer = await super().send(request)
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             raise EndpointUnreachable(errno.ETIMEDOUT, "no answer in time") from error
-        except EndpointConnectionError as error:
+        except SSLError as error:
+            raise EndpointUnreachable(errno.EPROTO, "no secure connection") from error
+        except (EndpointConnectionError, ConnectionClosedError) as error:
             if isinstance(error.__context__, aiohttp.ClientConnectorError):
-                raise EndpointUnreachable(errno.ECONNREFUSED, "nobody listens there") from error
+                raise EndpointUnreachable(errno.ECONNREFUSED, "it cannot be reached") from error
+            self._hang_ups += 1
+            if self._hang_ups >= _MAX_HANG_UPS:
+                raise EndpointUnreachable(errno.ECONNRESET, "it hangs up") from error
             raise
+        self._hang_ups = 0
+        return answer
 
 
 @lru_cache(maxsize=16)
@@ -137,7 +169,7 @@ def _connected(options: S3Options, pid: int) -> s3fs.S3FileSystem:
         skip_instance_cache=True,
         max_concurrency=2,
     )
-    fs.retries = 3  # of a body that breaks off; requests are botocore's
+    fs.retries = 1  # botocore tries requests again, and `S3Bucket.chunks` reads
     return fs
 
 

@@ -207,8 +207,9 @@ class ObjectStore:
         self._verified(obj)  # first: bad bytes must not be seen under a final name
         source = self._name(obj.uri)
         local = self.local_path(obj.uri)
-        with translated(target, missing=_gone(obj)), suppress(FileExistsError):
-            if target is not self._place:
+        inside = target is self._place
+        with translated(target, missing=_gone(obj) if inside else None), suppress(FileExistsError):
+            if not inside:
                 if local is not None:
                     target.put_file(local, name, media_type=obj.media_type, replace=False)
                 else:

@@ -1,4 +1,7 @@
-"""Real S3 endpoints over a socket: moto's server anywhere, Ceph's gateway as root on Debian, or a given one."""
+"""Real S3 endpoints over a socket: moto's server anywhere, Ceph's gateway as root on Debian, or one given.
+
+A fixture `s3` is a fresh bucket on each of them in turn.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import ipaddress
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +31,22 @@ class S3:
     options: S3Options
     bucket: str
     engine: str  #: moto, radosgw, given
-    client: Any  #: a botocore client: what a test does behind the product's back
+    client: Any  #: botocore's own client: for what a test does behind the product's back
 
     @property
     def url(self) -> str:
         """Root for an object store; a prefix with a space, because people have such."""
         return f"s3://{self.bucket}/some prefix"
+
+    def object_keys(self) -> list[str]:
+        """Every key in the bucket."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def uploads(self) -> list[tuple[str, str]]:
+        """Key and id of every upload in parts that is not finished."""
+        answer = self.client.list_multipart_uploads(Bucket=self.bucket)
+        return [(upload["Key"], upload["UploadId"]) for upload in answer.get("Uploads", ())]
 
 
 def engines() -> list[str]:
@@ -46,7 +60,7 @@ def given_options(url: str) -> S3Options:
     """The options in `http://key:secret@127.0.0.1:9000`; a host that is not this machine is refused."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if host != "localhost" and not (_is_address(host) and ipaddress.ip_address(host).is_loopback):
+    if host != "localhost" and not _is_loopback(host):
         raise pytest.UsageError(f"{_GIVEN} names the host {host!r}: tests only write to this machine")
     return S3Options(
         endpoint_url=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
@@ -56,14 +70,14 @@ def given_options(url: str) -> S3Options:
     )
 
 
-def _is_address(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-    return True
 
 
+@contextmanager
 def _moto() -> Iterator[S3Options]:
     from moto.server import ThreadedMotoServer  # here: a second that tests without S3 need not wait
 
@@ -78,10 +92,11 @@ def _moto() -> Iterator[S3Options]:
         server.stop()
 
 
+@contextmanager
 def _radosgw() -> Iterator[S3Options]:
+    radosgw.install()
     # A short path: Ceph's admin sockets must fit in 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="rgw-", dir="/tmp") as folder:
-        radosgw.install()
+    with tempfile.TemporaryDirectory(prefix="rgw-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         gateway = radosgw.RadosGateway(Path(folder))
         gateway.start()
         try:
@@ -92,6 +107,7 @@ def _radosgw() -> Iterator[S3Options]:
             gateway.stop()
 
 
+@contextmanager
 def _given() -> Iterator[S3Options]:
     yield given_options(os.environ[_GIVEN])
 
@@ -99,19 +115,32 @@ def _given() -> Iterator[S3Options]:
 _ENGINES = {"moto": _moto, "radosgw": _radosgw, "given": _given}
 
 
-@pytest.fixture(scope="session", params=engines())
-def s3_engine(request: pytest.FixtureRequest) -> Iterator[tuple[str, S3Options]]:
-    """Each engine in turn, started when the first test asks for it. One that does not come up is an error."""
-    for options in _ENGINES[request.param]():
-        yield request.param, options
+@pytest.fixture(scope="session")
+def s3_options_of() -> Iterator[Callable[[str], S3Options]]:
+    """Starts an engine when it is first asked for. One that does not come up is an error, each time."""
+    started: dict[str, S3Options] = {}
+    failed: dict[str, radosgw.NotUp] = {}
+    with ExitStack() as running:
+
+        def options(engine: str) -> S3Options:
+            if engine in failed:
+                raise failed[engine]
+            if engine not in started:
+                try:
+                    started[engine] = running.enter_context(_ENGINES[engine]())
+                except radosgw.NotUp as error:
+                    failed[engine] = error
+                    raise
+            return started[engine]
+
+        yield options
 
 
-@pytest.fixture
-def s3(s3_engine: tuple[str, S3Options]) -> Iterator[S3]:
-    """A fresh bucket, emptied and removed afterwards."""
+@contextmanager
+def fresh_bucket(engine: str, options: S3Options) -> Iterator[S3]:
+    """A bucket of one's own, emptied and removed afterwards."""
     import botocore.session
 
-    engine, options = s3_engine
     client = botocore.session.Session().create_client(
         "s3",
         endpoint_url=options.endpoint_url,
@@ -119,15 +148,21 @@ def s3(s3_engine: tuple[str, S3Options]) -> Iterator[S3]:
         aws_secret_access_key=options.secret,
         region_name=options.region,
     )
-    bucket = f"mixdown-{uuid.uuid4().hex[:16]}"
-    client.create_bucket(Bucket=bucket)
+    s3 = S3(options=options, bucket=f"mixdown-{uuid.uuid4().hex[:16]}", engine=engine, client=client)
     try:
-        yield S3(options=options, bucket=bucket, engine=engine, client=client)
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for found in page.get("Contents", ()):
-                client.delete_object(Bucket=bucket, Key=found["Key"])
-        for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
-            client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        client.delete_bucket(Bucket=bucket)
+        client.create_bucket(Bucket=s3.bucket)
+        yield s3
+        for key, upload_id in s3.uploads():
+            client.abort_multipart_upload(Bucket=s3.bucket, Key=key, UploadId=upload_id)
+        for key in s3.object_keys():
+            client.delete_object(Bucket=s3.bucket, Key=key)
+        client.delete_bucket(Bucket=s3.bucket)
     finally:
         client.close()
+
+
+@pytest.fixture(params=engines())
+def s3(request: pytest.FixtureRequest, s3_options_of: Callable[[str], S3Options]) -> Iterator[S3]:
+    """A fresh bucket on each engine in turn."""
+    with fresh_bucket(request.param, s3_options_of(request.param)) as bucket:
+        yield bucket
