@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import WithJsonSchema
 
 from flows.orchestrate import run_to_end
 from mixdown import presets
@@ -21,9 +19,11 @@ PresetName = StrEnum("PresetName", {name.replace("-", "_"): name for name in pre
 PODCAST = PresetName("podcast")
 MP3 = OutputSpec()
 
-# Optional values as the run form shows them best: a field that may stay empty, not a choice of types.
-Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
-Amount = Annotated[NoiseReduction | None, WithJsonSchema({"type": "string", "enum": list(NoiseReduction)})]
+#: Amounts of noise reduction to choose from. The form sends back what it shows, so nothing here may be null.
+NoiseChoice = StrEnum(  # type: ignore[misc]
+    "NoiseChoice", {"preset": "preset", **{each.name: each.value for each in NoiseReduction}}
+)
+AS_PRESET = NoiseChoice("preset")
 
 
 def named_after_its_source() -> str:
@@ -35,10 +35,10 @@ def named_after_its_source() -> str:
 def process_audio(
     source: str,
     preset: PresetName = PODCAST,
-    noise_reduction: Amount = None,
+    noise_reduction: NoiseChoice = AS_PRESET,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
-    deliver_to: Text = None,
-    notify_url: Text = None,
+    deliver_to: str = "",
+    notify_url: str = "",
     steps: list[Step] = [],  # noqa: B006
 ) -> JobRecord:
     """Clean one recording, even it out and bring it to its loudness.
@@ -46,14 +46,14 @@ def process_audio(
     Args:
         source: The recording: a path on the worker, or a `file://`, `s3://` or `https://` address.
         preset: What the master is for. It decides the chain, the loudness and the ceiling.
-        noise_reduction: How far noise is turned down, in dB. Empty: as the preset says.
+        noise_reduction: How far noise is turned down, in dB, or `preset`: as the preset says.
         outputs: The files to make, each in its own format.
-        deliver_to: A folder or `s3://` prefix that also gets a copy under the recording's own name.
-        notify_url: An address that is sent a signed webhook when the job has ended.
+        deliver_to: A folder or `s3://` prefix that also gets a copy, named like the recording. May stay empty.
+        notify_url: An address that is sent a signed webhook when the job has ended. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
     recordings = [only(expand([source]))]
-    specs = enhance_specs(recordings, preset, noise_reduction, outputs, deliver_to, notify_url, steps)
+    specs = enhance_specs(recordings, preset, _chosen(noise_reduction), outputs, deliver_to, notify_url, steps)
     [record] = run_to_end(specs, title=specs[0].filename)
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
@@ -64,10 +64,10 @@ def process_audio(
 def process_batch(
     sources: list[str],
     preset: PresetName = PODCAST,
-    noise_reduction: Amount = None,
+    noise_reduction: NoiseChoice = AS_PRESET,
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
-    deliver_to: Text = None,
-    notify_url: Text = None,
+    deliver_to: str = "",
+    notify_url: str = "",
     steps: list[Step] = [],  # noqa: B006
 ) -> list[JobRecord]:
     """Master many recordings; one that fails never stops its neighbors.
@@ -75,12 +75,17 @@ def process_batch(
     Args:
         sources: Recordings, or folders of them: paths on the worker, `s3://` or `https://` addresses.
         preset: What the masters are for. It decides the chain, the loudness and the ceiling.
-        noise_reduction: How far noise is turned down, in dB. Empty: as the preset says.
+        noise_reduction: How far noise is turned down, in dB, or `preset`: as the preset says.
         outputs: The files to make of each recording, each in its own format.
-        deliver_to: A folder or `s3://` prefix that also gets copies under the recordings' own names.
-        notify_url: An address that is sent a signed webhook for each job that has ended.
+        deliver_to: A folder or `s3://` prefix that also gets copies, named like the recordings. May stay empty.
+        notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
     recordings = expand(sources)
-    specs = enhance_specs(recordings, preset, noise_reduction, outputs, deliver_to, notify_url, steps)
+    specs = enhance_specs(recordings, preset, _chosen(noise_reduction), outputs, deliver_to, notify_url, steps)
     return run_to_end(specs, title=f"{len(specs)} recordings")
+
+
+def _chosen(choice: NoiseChoice) -> NoiseReduction | None:
+    """The amount that was chosen; None: as the preset says."""
+    return None if choice is AS_PRESET else NoiseReduction(choice)

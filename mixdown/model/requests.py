@@ -7,7 +7,7 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
 from mixdown.model.steps import NoiseReduction, Request, Step
 
@@ -65,10 +65,17 @@ def _shown_as(kind: str, **limits: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, **limits})
 
 
+def _without_null_defaults(schema: dict[str, Any]) -> None:
+    """Take the null defaults out of a schema: a form would send them back, and its server refuse them."""
+    for field in schema["properties"].values():
+        if field.get("default", ...) is None:
+            del field["default"]
+
+
 class OutputSpec(Request):
     """One file to deliver."""
 
-    model_config = ConfigDict(title="Output")
+    model_config = ConfigDict(title="Output", json_schema_extra=_without_null_defaults)
     format: AudioFormat = Field(
         default=AudioFormat.mp3,
         title="Format",
@@ -101,6 +108,10 @@ class OutputSpec(Request):
         json_schema_extra={"position": 4},
         description="For flac and wav; 16 bit is dithered.",
     )
+
+    @model_serializer(mode="wrap")
+    def _what_was_asked(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in as_usual(self).items() if value is not None}
 
 
 class Source(Request):
