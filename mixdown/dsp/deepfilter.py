@@ -2,7 +2,8 @@
 
 Schröter et al., "DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", Interspeech 2023,
 after its reference implementation libDF (MIT or Apache-2.0). libDF feeds the network one 10 ms hop at a
-time; here it sees a second at once, which costs a tenth of the time.
+time; here it sees a second at once, which costs a tenth of the time. Two things are ours: it hears the
+beginning before it works on it, and it hears quiet recordings louder than they are.
 """
 
 from __future__ import annotations
@@ -33,10 +34,17 @@ ALIKE_HOPS = 300
 #: nothing it would spoil the first words: this gains 3 dB in the first second and 1 dB in the first six.
 REHEARSAL_HOPS, REHEARSALS = 100, 2
 
+#: What is quieter than this is made as loud before the network hears it: measured, it takes speech at
+#: −40 dBFS (RMS) for noise in places, and mutes all of it from −46 on.
+USUAL_DBFS, MOST_GAIN_DB = -25.0, 50.0
+#: How loud a segment is: its loudest hops but for some, as clicks are no speech. It is remembered for a while.
+LOUD_PERCENTILE, FALL_DB = 90, 6.0
+
 INAUDIBLE = 1e-6  #: −120 dBFS
 
 _DECAY = 0.99  # of the running means in one hop: exp(-10 ms / 1 s), rounded as libDF does
-_SILENCE_DB = -99.9  # a band without power is -100 dB
+_SILENCE_DB = -100.0  # of a band without power
+_ABOVE_RUMBLE = 2  # the first bin that counts for loudness: 100 Hz
 _LEAST_NORM = 1e-12  # bins that stay empty would let their mean reach 0, and 0 / 0 is no number
 
 _phase = np.sin(0.5 * np.pi * (np.arange(WINDOW) + 0.5) / HOP)
@@ -75,7 +83,7 @@ def _normalise(
 ) -> None:
     """Levels less their running mean, bins over the root of theirs; the means move on (libDF)."""
     for hop in range(levels_db.shape[0]):
-        decay = 1.0 if levels_db[hop].max() <= _SILENCE_DB else _DECAY
+        decay = 1.0 if levels_db[hop].max() < _SILENCE_DB + 0.1 else _DECAY
         for band in range(levels_db.shape[1]):
             level = levels_db[hop, band]
             mean_db[band] = level * (1 - decay) + mean_db[band] * decay
@@ -127,6 +135,8 @@ class _Channel:
         self._spectrum = np.zeros((LOOK_AHEAD_HOPS, BINS), np.complex64)
         self._memory = Memory.empty()
         self._rehearsals = 0
+        self._loud_dbfs = -math.inf
+        self._gain_db = 0.0
 
     def enhance(
         self, signal: NDArray[np.float32], hops: int, network: Network, noisy_share: np.float32
@@ -144,11 +154,26 @@ class _Channel:
         if spectrum.any():  # silence stays silence, and like libDF the network does not listen to it
             # Features run ahead of the hops they decide on, so the first two of a stream decide on none.
             heard = heard[2 * LOOK_AHEAD_HOPS - len(self._spectrum) :]
+            heard = self._at_usual_level(heard)
             self._rehearse(heard[heard.any(axis=1)][:REHEARSAL_HOPS], network)
             gains, filters = self._listen(heard, hops, network)
             _filter(spectrum, gains, filters, _BAND_OF_BIN, noisy_share, enhanced)
         self._spectrum = spectrum[-2 * LOOK_AHEAD_HOPS :]
         return scipy.fft.irfft(enhanced, WINDOW) * (_WINDOW_SHAPE * np.float32(WINDOW))
+
+    def _at_usual_level(self, heard: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """The spectra as loud as the network knows speech. It only listens to these: gains fit them as they are."""
+        power = np.sum(np.square(np.abs(heard[:, _ABOVE_RUMBLE:]), dtype=np.float64), axis=1)
+        hop_dbfs = 10 * np.log10(4 * power + 1e-20)  # the window and half of the bins take a quarter
+        loud_dbfs = float(np.percentile(hop_dbfs, LOUD_PERCENTILE)) if len(heard) else -math.inf
+        self._loud_dbfs = max(loud_dbfs, self._loud_dbfs - FALL_DB)
+        gain_db = min(max(0.0, USUAL_DBFS - self._loud_dbfs), MOST_GAIN_DB)
+        if self._rehearsals:  # the means are of what was heard before, at another gain
+            change_db = gain_db - self._gain_db
+            self._mean_db = np.maximum(self._mean_db + change_db, _SILENCE_DB)
+            self._mean_norm = np.maximum(self._mean_norm * 10 ** (change_db / 20), _LEAST_NORM)
+        self._gain_db = gain_db
+        return heard * np.float32(10 ** (gain_db / 20))
 
     def _rehearse(self, heard: NDArray[np.complex64], network: Network) -> None:
         """Let the network hear the first sound before it works on it."""
@@ -189,8 +214,6 @@ class DeepFilter:
     noisy_share : float
         Share of the input, 0 to 1, that is left in the output.
     network : Network
-    segment_hops : int
-        Hops worked on at once; changes speed and memory, but no sample.
 
     Notes
     -----
@@ -198,16 +221,13 @@ class DeepFilter:
     split into blocks gives the same samples, bit for bit.
     """
 
-    def __init__(
-        self, channels: int, noisy_share: float, network: Network, *, segment_hops: int = SEGMENT_HOPS
-    ) -> None:
+    def __init__(self, channels: int, noisy_share: float, network: Network) -> None:
         self._network = network
-        self._segment_hops = segment_hops
         self._noisy_share = np.float32(noisy_share)
         self._channels = [_Channel()] * channels
         self._alike_hops = [ALIKE_HOPS] * channels  # for how long each was equal to the first
         self._tails = np.zeros((channels, HOP), np.float32)
-        self._input = np.zeros((channels, (segment_hops + LOOK_AHEAD_HOPS + 1) * HOP), np.float32)
+        self._input = np.zeros((channels, (SEGMENT_HOPS + LOOK_AHEAD_HOPS + 1) * HOP), np.float32)
         self._filled = HOP  # the first window begins half a window before the stream
         self._wanted = self._input.shape[1]
         self._frames_in = 0
@@ -226,9 +246,9 @@ class DeepFilter:
             room = self._wanted - self._filled
             self._fill(block[:room])
             block = block[room:]
-            finished.append(self._work(self._segment_hops))
+            finished.append(self._work(SEGMENT_HOPS))
             self._input[:, :HOP] = self._input[:, self._filled - HOP : self._filled]
-            self._filled, self._wanted = HOP, (self._segment_hops + 1) * HOP
+            self._filled, self._wanted = HOP, (SEGMENT_HOPS + 1) * HOP
         self._fill(block)
         return np.concatenate([block[:0], *finished])
 

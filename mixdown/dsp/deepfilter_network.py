@@ -3,7 +3,7 @@
 The exported graphs run over a whole recording at once: their recurrent layers start from zeros and their
 convolutions pad the past with zeros. Cut into segments that way, each would need seconds of warm-up. So
 these inner tensors are made inputs and outputs, and what one segment ends with is where the next begins:
-any segments give bit for bit what the whole recording gives, in little memory and without extra work.
+any segments give, but for rounding, what the whole recording gives, in little memory and no extra work.
 """
 
 from __future__ import annotations

@@ -82,6 +82,23 @@ def test_first_words_are_as_clear_as_later_ones(speech, noisy):
     assert si_sdr_db(speech[second], at_once) > si_sdr_db(speech[second], noisy[second]) + 5
 
 
+@pytest.mark.parametrize("level_db", [-20, -40, -60])
+def test_quiet_speech_is_not_taken_for_noise(speech, noisy, level_db):
+    """A recording far too low is cleaned as one at a usual level is, instead of being muted."""
+    quiet = noisy * np.float32(10 ** (level_db / 20))
+
+    assert si_sdr_db(speech, denoise(quiet)) > si_sdr_db(speech, noisy) + 5
+
+
+def test_quiet_speech_after_loud_speech_is_kept(speech):
+    """Somebody 20 dB quieter, far from the microphone, is heard right after somebody close to it."""
+    both = np.concatenate([speech, speech * np.float32(0.1), speech])
+
+    enhanced = denoise(both)[len(speech) : 2 * len(speech)]
+
+    assert si_sdr_db(speech, enhanced) > 15
+
+
 @pytest.mark.parametrize("silence_frames", [1, 480, 30_001, 200_000])
 def test_silence_before_the_first_sound_changes_nothing(noisy, silence_frames):
     """A recording with digital silence in front comes out as without it, bit for bit."""
@@ -167,13 +184,25 @@ def test_blocks_of_one_frame_give_the_same_samples(noisy):
     assert np.array_equal(denoise(signal, block_frames=1), denoise(signal))
 
 
-def test_segments_leave_no_seam(noisy):
-    """The network goes on where it stopped: one segment of all gives the same samples, bit for bit."""
+def test_network_goes_on_where_it_stopped():
+    """Segments of any length give what the network gives for all of it at once: there are no seams."""
     network = deepfilter_network.load(["CPUExecutionProvider"], 1)
-    whole = DeepFilter(1, 0.0, network, segment_hops=len(noisy) // HOP)
+    rng = np.random.default_rng(4)
+    context = deepfilter_network.CONTEXT_HOPS
+    levels = rng.standard_normal((context + 300, deepfilter_network.BANDS)).astype(np.float32)
+    shapes = rng.standard_normal((2, context + 300, deepfilter_network.FILTERED_BINS)).astype(np.float32)
 
-    assert len(noisy) > 3 * SEGMENT_HOPS * HOP
-    assert np.array_equal(np.concatenate([whole.process(noisy), whole.flush()]), denoise(noisy))
+    whole_gains, whole_filters, _ = network.run(levels, shapes, deepfilter_network.Memory.empty())
+    memory = deepfilter_network.Memory.empty()
+    gains, filters = [], []
+    for start, end in [(0, 100), (100, 101), (101, 250), (250, 300)]:
+        heard = slice(start, context + end)
+        some_gains, some_filters, memory = network.run(levels[heard], shapes[:, heard], memory)
+        gains.append(some_gains)
+        filters.append(some_filters)
+
+    assert np.abs(np.concatenate(gains) - whole_gains).max() < 1e-5
+    assert np.abs(np.concatenate(filters) - whole_filters).max() < 1e-5
 
 
 def test_about_a_second_is_held_back():
