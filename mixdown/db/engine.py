@@ -35,6 +35,13 @@ _CLOCKS_AGREE_S = 0.5
 #: A server that went without a word is missed after a minute.
 _KEEP_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
+#: A machine that vanishes within a transaction must not hold its locks for ever. Answers the server's time.
+_SESSION = f"""
+SET lock_timeout = '{BUSY_TIMEOUT_S:.0f}s';
+SET idle_in_transaction_session_timeout = '{2 * BUSY_TIMEOUT_S:.0f}s';
+SELECT clock_timestamp()
+"""
+
 #: Execution option of a connection that is going to write.
 _WRITES = "mixdown_writes"
 
@@ -48,8 +55,7 @@ def open_engine(url: str) -> Engine:
         "hide_parameters": True,  # a parameter may be a signed address
     }
     if address.get_backend_name() == "sqlite":
-        Path(str(address.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(address, connect_args={"timeout": BUSY_TIMEOUT_S}, **common)
+        engine = create_engine(_with_folder(address), connect_args={"timeout": BUSY_TIMEOUT_S}, **common)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
@@ -59,7 +65,7 @@ def open_engine(url: str) -> Engine:
             connect_args={"connect_timeout": 10, "application_name": "mixdown", **_KEEP_ALIVE},
             **common,
         )
-        event.listen(engine, "connect", _compare_clocks)
+        event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "connect", _note_process)
     event.listen(engine, "checkin", _note_idleness)
     event.listen(engine, "checkout", partial(_refuse_unusable, engine))
@@ -84,6 +90,18 @@ def now(connection: Connection) -> datetime:
     """This moment, the same on every machine that shares the database."""
     ahead_s: float = connection.info.get("ahead_s", 0.0)
     return datetime.now(UTC) + timedelta(seconds=ahead_s)
+
+
+def _with_folder(address: URL) -> URL:
+    """The address of a SQLite file, wherever the process may go, its folder made."""
+    if str(address.database).startswith("file:"):
+        return address  # SQLite's own kind of address, for those who know
+    path = Path(str(address.database)).expanduser().absolute()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"The database {path} cannot be opened: its folder cannot be made.") from error
+    return address.set(database=str(path))
 
 
 def _address(url: str) -> URL:
@@ -115,14 +133,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
     # Entering WAL does not wait for its lock as statements do: two processes may open a new file at once.
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
                 raise
             time.sleep(0.01)
+        else:
+            return  # where the file cannot have a WAL, its older journal does
 
 
 def _json_merge(into: str, new: str) -> str:
@@ -139,13 +159,13 @@ def _begin_sqlite(connection: Connection) -> None:
 # -- PostgreSQL -----------------------------------------------------------------------------------
 
 
-def _compare_clocks(connection: Any, record: Any) -> None:
-    """Note by how much the server's clock is ahead of ours: leases are no use between clocks that differ."""
+def _prepare_postgresql(connection: Any, record: Any) -> None:
+    """Bound every wait, and note by how much the server's clock is ahead of ours."""
     with connection.cursor() as cursor:
         before = datetime.now(UTC)
-        cursor.execute("SELECT clock_timestamp()")
+        cursor.execute(_SESSION)
         (theirs,) = cursor.fetchone()
-    connection.rollback()
+    connection.commit()
     ahead_s = (theirs - before).total_seconds()
     record.info["ahead_s"] = ahead_s if abs(ahead_s) > _CLOCKS_AGREE_S else 0.0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine
 
-from mixdown.db.engine import now, reading, writing
+from mixdown.db import engine as database
+from mixdown.db.engine import reading, writing
 from mixdown.jobs import claims, listing, outbox, results, submission
 from mixdown.jobs.rows import read_job
 from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
@@ -34,7 +35,7 @@ class JobStore:
         self._clock = clock
 
     def _now(self, connection: Connection) -> datetime:
-        return self._clock() if self._clock else now(connection)
+        return self._clock() if self._clock else database.now(connection)
 
     # -- asking ---------------------------------------------------------------------------------
 
@@ -180,13 +181,13 @@ class JobStore:
     def find_result(self, result_key: str) -> JobResult | None:
         """What an earlier job made, where it is still kept."""
         with reading(self._engine) as connection:
-            found = results.find(connection, result_key)
+            found, now = results.find(connection, result_key), self._now(connection)
         if found is None:
             return None
         result, used_at = found
-        if datetime.now(UTC) - used_at > results.USE_NOTED_EVERY:
+        if now - used_at > results.USE_NOTED_EVERY:
             with writing(self._engine) as connection:
-                results.note_use(connection, result_key, self._now(connection))
+                results.note_use(connection, result_key, now)
         return result
 
     def forget_result(self, result_key: str) -> None:

@@ -153,6 +153,25 @@ def test_too_many_connections(own_postgres: PostgresServer) -> None:
     owner.dispose()
 
 
+def test_a_lock_that_does_not_come_free(postgres_url: str) -> None:
+    """A row that somebody keeps locked is waited for, but not for ever."""
+    engine = open_engine(postgres_url)
+    migrate(engine)
+    store = JobStore(engine)
+    job = submit_one(store)
+    impatient = open_engine(postgres_url)
+    event.listen(impatient, "connect", lambda connection, _: connection.cursor().execute("SET lock_timeout = 20"))
+
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE jobs SET fence = fence"))
+        with pytest.raises(DatabaseUnavailable, match="a lock did not come free"):
+            claimed(JobStore(impatient), job)
+
+    assert claimed(JobStore(impatient), job).fence == 1
+    engine.dispose()
+    impatient.dispose()
+
+
 # -- SQLite ---------------------------------------------------------------------------------------
 
 
@@ -197,6 +216,58 @@ def test_a_writer_that_never_ends(tmp_path: Path) -> None:
     assert submit_one(store, "two").status is Status.queued
     blocker.close()
     engine.dispose()
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """When there is no room the request is refused whole, and taken when there is room again."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'mixdown.db'}")
+    migrate(engine)
+    store = JobStore(engine)
+    with writing(engine) as connection:
+        connection.execute(text("PRAGMA max_page_count = 60"))
+    keys = [str(number) for number in range(1000)]
+
+    with pytest.raises(DatabaseUnavailable, match="disk is full"):
+        submit(store, *keys)
+    assert store.list() == []
+    with writing(engine) as connection:
+        connection.execute(text("PRAGMA max_page_count = 1000000"))
+
+    assert len(submit(store, *keys)) == len(keys)
+    engine.dispose()
+
+
+def test_a_database_that_may_only_be_read(tmp_path: Path) -> None:
+    """Reading goes on where writing is refused."""
+    path = tmp_path / "mixdown.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    job = submit_one(JobStore(engine))
+    reader = open_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+    assert JobStore(reader).get(job.id) == job
+    with pytest.raises(DatabaseUnavailable, match="cannot be written to"):
+        submit_one(JobStore(reader), "two")
+    engine.dispose()
+    reader.dispose()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file where the folder of the database should be is told at once."""
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(DatabaseUnavailable, match="its folder cannot be made"):
+        open_engine(f"sqlite:///{tmp_path / 'file' / 'mixdown.db'}")
+
+
+def test_the_place_of_a_database_does_not_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative address and a home folder mean what they meant when the database was opened."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    relative, at_home = open_engine("sqlite:///mixdown.db"), open_engine("sqlite:///~/mixdown.db")
+
+    assert relative.url.database == at_home.url.database == str(tmp_path / "mixdown.db")
 
 
 def test_sqlite_keeps_every_commit(tmp_path: Path) -> None:
