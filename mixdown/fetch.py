@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx
 
@@ -54,11 +56,13 @@ def display_name(source: Source) -> str:
     """What a message calls a source: its owner's name for it; never a credential, never a query."""
     if source.filename:
         name = source.filename
-    elif (path := path_of(source.uri)) is not None:
-        name = path.name
+    elif (local := path_of(source.uri)) is not None:
+        name = local.name
+    elif _scheme(source.uri) == "s3":
+        name = source.uri.rpartition("/")[2]
     else:
-        parts = urlsplit(source.uri)
-        name = unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname or ""
+        host, _, path = re.split(r"[?#]", source.uri.partition("://")[2])[0].rstrip("/").partition("/")
+        name = unquote(path.rpartition("/")[2]) or host.rpartition("@")[2]
     return "".join(character for character in name if character.isprintable()) or "the source"
 
 
@@ -83,18 +87,16 @@ def fetch(
         Worth trying again.
     """
     name = display_name(source)
+    if "\0" in source.uri:
+        raise InvalidRequest(f"The address of {name} is not one that can be fetched.")
     path = path_of(source.uri)
     if path is not None:
-        fetched = _local(path, name, limits)
-    else:
-        try:
-            fetched = _copied(source, to, name, limits, s3, timeout_s, transport)
-        except BaseException:
-            to.unlink(missing_ok=True)
-            raise
-    if source.sha256 not in (None, fetched.sha256):
-        raise SourceChanged(f"{name} is not the file that it was said to be: its SHA-256 is another.")
-    return fetched
+        return _as_claimed(_local(path, name, limits), source, name)
+    try:
+        return _as_claimed(_copied(source, to, name, limits, s3, timeout_s, transport), source, name)
+    except BaseException:
+        to.unlink(missing_ok=True)
+        raise
 
 
 def source_version(source: Source, s3: S3Options | None = None) -> str:
@@ -120,6 +122,12 @@ def source_version(source: Source, s3: S3Options | None = None) -> str:
         return "missing"
     except SourceForbidden:
         return ""
+
+
+def _as_claimed(fetched: Fetched, source: Source, name: str) -> Fetched:
+    if source.sha256 not in (None, fetched.sha256):
+        raise SourceChanged(f"{name} is not the file that it was said to be: its SHA-256 is another.")
+    return fetched
 
 
 # -- local ----------------------------------------------------------------------------------------
@@ -234,6 +242,8 @@ def _bucket(uri: str, name: str, s3: S3Options | None) -> tuple[S3Bucket, str]:
     bucket, _, key = uri.partition("://")[2].partition("/")
     if not bucket or not key or key.endswith("/"):
         raise InvalidRequest(f"{name} is not the address of an object: it takes s3://bucket/key.")
+    if "?versionId=" in key:  # s3fs would drop it, and take whatever version is the newest
+        raise InvalidRequest(f"{name} is one version of an object, which cannot be asked for here.")
     from mixdown.storage.s3 import S3Bucket  # here: it takes a second, and not everyone uses S3
 
     return S3Bucket(f"s3://{bucket}", s3 or S3Options()), key
@@ -326,7 +336,13 @@ def _filename(response: httpx.Response, name: str) -> str:
     """The name a server gives a file, else the last part of its address."""
     header = Message()
     header["content-disposition"] = response.headers.get("content-disposition", "")
-    return header.get_filename() or unquote(response.url.path.rpartition("/")[2]) or name
+    given = [value for key, value in header.get_params([], "content-disposition") if key == "filename"]
+    # The encoded form, a tuple, is the better one where a server gives both (RFC 6266, 4.3).
+    names = [
+        collapse_rfc2231_value(value) for value in sorted(given, key=lambda value: isinstance(value, str))
+    ]
+    last_part = unquote(response.url.path.rstrip("/").rpartition("/")[2])
+    return next(filter(None, [*names, last_part, name]))
 
 
 def _scheme(uri: str) -> str:

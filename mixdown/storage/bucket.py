@@ -37,7 +37,9 @@ class Bucket:
         try:
             return fsspec.filesystem(self._protocol)
         except (ValueError, ImportError) as error:
-            raise InvalidRequest(f"Nothing here can store at addresses of the kind {self._scheme}.") from error
+            raise InvalidRequest(
+                f"Nothing here can store at addresses of the kind {self._scheme}."
+            ) from error
 
     def uri(self, name: str) -> str:
         """The address of an object."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from mixdown.owner import is_alive, this_process
 
@@ -148,11 +148,13 @@ def path_of(uri: str) -> Path | None:
     """The local path that a path or `file://` address names; None: it names no file of this machine."""
     if uri[:5].lower() != "file:":
         return None if "://" in uri else Path(uri).absolute()
-    host = urlsplit(uri).netloc
-    if host not in ("", "localhost"):
-        return None
-    # Unlike in http, a `?` or `#` that nobody escaped is part of the file's name.
-    path = uri[5:].removeprefix("//").removeprefix(host)
+    # Not urlsplit: unlike in http, a `?` or `#` that nobody escaped is part of the file's name.
+    path = uri[5:]
+    if path.startswith("//"):
+        host, slash, path = path[2:].partition("/")
+        if host not in ("", "localhost"):
+            return None
+        path = slash + path
     return Path(unquote(path)).absolute() if path else None
 
 

@@ -91,7 +91,9 @@ class S3Bucket(Bucket):
         """Store a finished file, in parts where it is large; FileExistsError unless it may `replace`."""
         mode = "overwrite" if replace else "create"
         with _exclusive():
-            self.fs.put_file(str(path), self._path(name), chunksize=_PART_BYTES, mode=mode, ContentType=media_type)
+            self.fs.put_file(
+                str(path), self._path(name), chunksize=_PART_BYTES, mode=mode, ContentType=media_type
+            )
 
     def copy(self, name: str, to: str) -> None:
         """Copy an object inside S3; FileExistsError where the name is taken."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import resource
 import socket
 import subprocess
 import sys
@@ -239,56 +238,36 @@ def test_a_download_that_breaks_off_is_tried_again(s3: S3, tmp_path: Path) -> No
 # -- a disk that is full --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
-    """A folder that takes small files only: a tiny file system for root, else a limit on the size of files."""
-    folder = tmp_path / "full"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode == 0:
-        try:
-            yield folder
-        finally:
-            subprocess.run(["umount", str(folder)], check=True)
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 10, hard))
-    try:
-        yield folder
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_leaves_no_half_file(full: Path) -> None:
+def test_a_full_disk_leaves_no_half_file(full_folder: Path) -> None:
     """When the results do not fit, the error says so and the disk is as it was."""
-    store = ObjectStore(str(full / "results"))
+    store = ObjectStore(str(full_folder / "results"))
     small = store.put_bytes(b"fits", staged_key(JOB, "0.mp3"), media_type="audio/mpeg")
 
     with pytest.raises(StorageUnavailable, match="is full"):
         stage(store)
 
     assert store.read_bytes(small.uri) == b"fits"
-    assert [path.name for path in full.rglob("*") if path.is_file()] == ["0.mp3"]
+    assert [path.name for path in full_folder.rglob("*") if path.is_file()] == ["0.mp3"]
 
 
-def test_a_delivery_that_does_not_fit_leaves_no_half_file(full: Path) -> None:
+def test_a_delivery_that_does_not_fit_leaves_no_half_file(full_folder: Path) -> None:
     """When the owner's folder is full, nothing appears in it."""
     store = ObjectStore(f"memory://{uuid.uuid4()}")
 
     with pytest.raises(StorageUnavailable, match="is full"):
-        store.copy_out(stage(store), str(full), "talk.mp3")
+        store.copy_out(stage(store), str(full_folder), "talk.mp3")
 
-    assert list(full.iterdir()) == []
+    assert list(full_folder.iterdir()) == []
 
 
-def test_a_download_that_does_not_fit_leaves_no_half_file(full: Path) -> None:
+def test_a_download_that_does_not_fit_leaves_no_half_file(full_folder: Path) -> None:
     """A full scratch disk is the scratch disk's fault, not the store's."""
     store = ObjectStore(f"memory://{uuid.uuid4()}")
 
     with pytest.raises(ScratchFull):
-        store.download(stage(store), full / "copy")
+        store.download(stage(store), full_folder / "copy")
 
-    assert list(full.iterdir()) == []
+    assert list(full_folder.iterdir()) == []
 
 
 # -- a folder -------------------------------------------------------------------------------------
