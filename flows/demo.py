@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from mixdown.examples import make_examples
 from rich.console import Console
 
 from mixdown.console import live, reasons, results_table
+from mixdown.examples import make_examples
 from mixdown.model import JobRecord, JobSpec, Status
 from mixdown.settings import Settings
 from mixdown.studio import Studio, open_studio
@@ -48,7 +48,8 @@ def _all_done(studio: Studio, specs: Sequence[JobSpec]) -> list[JobRecord] | Non
 
 def _run_flow(studio: Studio, names: list[str], masters: str, batch_id: UUID) -> None:
     with out.status("Starting Prefect …"):
-        from flows.process import PresetName, process_batch
+        from flows.form import PresetName
+        from flows.process import process_batch
     out.print("Running the Prefect flow [bold]process-batch[/]: validate → process → store → notify")
     with live(out, studio.jobs, batch_id):
         process_batch(names, preset=PresetName(PRESET), deliver_to=masters)

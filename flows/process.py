@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from prefect import flow
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
+from flows.form import AS_PRESET, MP3, PODCAST, ChainStep, NoiseChoice, PresetName, bare, chosen
 from flows.orchestrate import run_to_end
-from mixdown import presets
 from mixdown.errors import JobFailed
-from mixdown.model import JobRecord, NoiseReduction, OutputSpec, Source, Status, Step
+from mixdown.model import JobRecord, OutputSpec, Source, Status
 from mixdown.submission import enhance_specs, only
 from mixdown.submission import sources as expand
-
-#: The shipped presets, as a list to choose from in Prefect's run form.
-PresetName = StrEnum("PresetName", {name.replace("-", "_"): name for name in presets.names()})  # type: ignore[misc]
-PODCAST = PresetName("podcast")
-MP3 = OutputSpec()
-
-#: Amounts of noise reduction to choose from. The form sends back what it shows, so nothing here may be null.
-NoiseChoice = StrEnum(  # type: ignore[misc]
-    "NoiseChoice", {"preset": "preset", **{each.name: each.value for each in NoiseReduction}}
-)
-AS_PRESET = NoiseChoice("preset")
+from mixdown.wording import delivered_words
 
 
 def named_after_its_source() -> str:
@@ -39,7 +28,7 @@ def process_audio(
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
-    steps: list[Step] = [],  # noqa: B006
+    steps: list[ChainStep] = [],  # noqa: B006
 ) -> JobRecord:
     """Clean one recording, even it out and bring it to its loudness.
 
@@ -53,7 +42,7 @@ def process_audio(
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
     recordings = [only(expand([source]))]
-    specs = enhance_specs(recordings, preset, _chosen(noise_reduction), outputs, deliver_to, notify_url, steps)
+    specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
     [record] = run_to_end(specs, title=specs[0].filename)
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
@@ -68,7 +57,7 @@ def process_batch(
     outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
-    steps: list[Step] = [],  # noqa: B006
+    steps: list[ChainStep] = [],  # noqa: B006
 ) -> list[JobRecord]:
     """Master many recordings; one that fails never stops its neighbors.
 
@@ -82,10 +71,6 @@ def process_batch(
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
     recordings = expand(sources)
-    specs = enhance_specs(recordings, preset, _chosen(noise_reduction), outputs, deliver_to, notify_url, steps)
-    return run_to_end(specs, title=f"{len(specs)} recordings")
-
-
-def _chosen(choice: NoiseChoice) -> NoiseReduction | None:
-    """The amount that was chosen; None: as the preset says."""
-    return None if choice is AS_PRESET else NoiseReduction(choice)
+    specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
+    records = run_to_end(specs, title=f"{len(specs)} recordings")
+    return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

@@ -154,14 +154,14 @@ def _say_ended(record: JobRecord) -> None:
 
 def _print_results(records: Sequence[JobRecord], folder: str) -> None:
     from mixdown.console import reasons, results_table
+    from mixdown.wording import delivered_words
 
-    delivered = sum(record.status is Status.succeeded for record in records)
     shown = records if len(records) <= _MOST_ROWS else [r for r in records if r.status is not Status.succeeded]
     if shown:
         out.print(results_table(shown[:_MOST_ROWS]))
     for line in reasons(shown[:_MOST_ROWS]):
         out.print(line, highlight=False)
-    out.print(f"\n{delivered} of {len(records)} delivered to {folder}", markup=False, highlight=False)
+    out.print(f"\n{delivered_words(records)} to {folder}", markup=False, highlight=False)
 
 
 @app.command()

@@ -20,6 +20,7 @@ _BEFORE, _AFTER, _TEXT = (139, 144, 156), (41, 138, 226), (127, 132, 144)
 _COLUMN = 2  # pixels a column is wide
 _SHADES = 4  # of each, so that all and the transparent ground fit into 4 bits a pixel
 _PEAK_OPACITY = 0.5
+_SCALE = 0.6  # drawn straight, what lies 30 dB below the full scale would be a line
 _TEXT_HEIGHT, _MARGIN = 12, 8
 
 
@@ -134,7 +135,7 @@ def waveform(before: Peaks, after: Peaks, *, captions: tuple[str, str] = ("befor
     ----------
     before, after : Peaks
     captions : pair of str
-        What is written beside each, in Latin letters; may have several short lines.
+        What is written beside each, in ASCII (the built-in font has no more); may have several short lines.
     """
     font = ImageFont.load_default(_TEXT_HEIGHT)
     captions = (captions[0].replace("−", "-"), captions[1].replace("−", "-"))  # the font has no minus sign
@@ -161,10 +162,13 @@ def _opacity(peaks: Peaks, height: int) -> NDArray[np.float64]:
     reach = half - 2
     rows = np.arange(height)[:, None]
 
+    def drawn(value: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.sign(value) * np.minimum(np.abs(value), 1.0) ** _SCALE * reach
+
     def coverage(high: NDArray[np.float32], low: NDArray[np.float32]) -> NDArray[np.float64]:
         # Never thinner than a line, so that silence is seen to be there.
-        top = half - np.maximum(np.clip(high, -1, 1) * reach, 0.5)
-        bottom = half - np.minimum(np.clip(low, -1, 1) * reach, -0.5)
+        top = half - np.maximum(drawn(high), 0.5)
+        bottom = half - np.minimum(drawn(low), -0.5)
         return np.clip(np.minimum(bottom, rows + 1) - np.maximum(top, rows), 0, 1)
 
     return np.maximum(_PEAK_OPACITY * coverage(peaks.high, peaks.low), coverage(peaks.rms, -peaks.rms))

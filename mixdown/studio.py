@@ -43,12 +43,13 @@ class Studio:
     def workspace(self) -> Iterator[Path]:
         """An empty scratch folder, gone afterwards; one left by a killed process is swept by `sweep`."""
         home = self.settings.effective_scratch / this_process().replace(":", "~")
-        home.mkdir(parents=True, exist_ok=True)
-        folder = Path(mkdtemp(dir=home))
+        folder = _new_folder(home)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # another thread is at work in it
+                home.rmdir()
 
     def sweep(self) -> int:
         """Delete what processes that are gone left in the scratch folder; returns how many it were."""
@@ -111,6 +112,14 @@ class Studio:
             # A database that is away for a moment is met by the stages, which know how to try again.
             with suppress(DatabaseUnavailable):
                 self.jobs.heartbeat(owner)
+
+
+def _new_folder(home: Path) -> Path:
+    """A folder of its own below `home`, which another thread may just be removing."""
+    while True:
+        home.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return Path(mkdtemp(dir=home))
 
 
 def objects_of(result: JobResult) -> list[StoredObject]:

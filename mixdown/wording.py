@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mixdown.model import (
     Compress,
@@ -43,6 +44,12 @@ def state_words(record: JobRecord) -> str:
     if record.status is Status.succeeded and record.result is not None and record.result.reused:
         return "succeeded (same recording, done before)"
     return record.status.value
+
+
+def delivered_words(records: Sequence[JobRecord]) -> str:
+    """How a batch went: `15 of 16 delivered`."""
+    delivered = sum(record.status is Status.succeeded for record in records)
+    return f"{delivered} of {len(records)} delivered"
 
 
 def duration_words(seconds: float) -> str:

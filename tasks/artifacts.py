@@ -81,21 +81,15 @@ def publish_jobs(studio: Studio, shard: Shard) -> None:
 
 def _row(record: JobRecord) -> dict[str, str]:
     result = record.result
-    row = {"File": record.spec.filename, "State": state_words(record), "Job": short_id(record)}
-    if result is None:
-        return row | {
-            "Duration": "",
-            "LUFS": "",
-            "True peak": "",
-            "Time": "",
-            "Why": record.error_detail or "",
-        }
-    return row | {
-        "Duration": duration_words(result.before.duration_s),
-        "LUFS": loudness_words(result),
-        "True peak": level_words(result.renditions[0].after.true_peak_dbtp, "dBTP"),
-        "Time": f"{result.elapsed_s:.1f} s",
-        "Why": " ".join(result.warnings),
+    return {
+        "File": record.spec.filename,
+        "State": state_words(record),
+        "Duration": duration_words(result.before.duration_s) if result else "",
+        "LUFS": loudness_words(result) if result else "",
+        "True peak": level_words(result.renditions[0].after.true_peak_dbtp, "dBTP") if result else "",
+        "Time": f"{result.elapsed_s:.1f} s" if result else "",
+        "Note": record.error_detail or " ".join(result.warnings if result else ()),
+        "Job": short_id(record),
     }
 
 

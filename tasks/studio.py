@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from threading import Lock
 
@@ -21,6 +22,7 @@ def studio() -> Studio:
 
 @lru_cache(maxsize=4)
 def _open(settings: Settings) -> Studio:
+    logging.getLogger("mixdown").setLevel(logging.INFO)  # Prefect shows it where PREFECT_LOGGING_EXTRA_LOGGERS says
     bucket, database, signing = find_block(AudioBucket), find_block(JobDatabase), find_block(WebhookSigning)
     return open_studio(
         settings,

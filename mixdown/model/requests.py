@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
-from mixdown.model.steps import NoiseReduction, Request, Step
+from mixdown.model.steps import NoiseReduction, Request, Step, without_null_defaults
 
 
 class AudioFormat(StrEnum):
@@ -65,17 +65,10 @@ def _shown_as(kind: str, **limits: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, **limits})
 
 
-def _without_null_defaults(schema: dict[str, Any]) -> None:
-    """Take the null defaults out of a schema: a form would send them back, and its server refuse them."""
-    for field in schema["properties"].values():
-        if field.get("default", ...) is None:
-            del field["default"]
-
-
 class OutputSpec(Request):
     """One file to deliver."""
 
-    model_config = ConfigDict(title="Output", json_schema_extra=_without_null_defaults)
+    model_config = ConfigDict(title="Output", json_schema_extra=without_null_defaults)
     format: AudioFormat = Field(
         default=AudioFormat.mp3,
         title="Format",

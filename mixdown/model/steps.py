@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 
 class Request(BaseModel):
     """What came from outside: frozen, and nothing unknown in it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def without_null_defaults(schema: dict[str, Any]) -> None:
+    """Take the null defaults out of a schema: a form would send them back, and its server refuse them."""
+    for field in schema["properties"].values():
+        if field.get("default", ...) is None:
+            del field["default"]
 
 
 class NoiseReduction(StrEnum):
@@ -68,12 +76,12 @@ class Compress(Request):
 class Loudness(Request):
     """Brings the delivered file to a loudness, its true peaks under a ceiling (BS.1770-4, R128)."""
 
-    model_config = ConfigDict(title="Loudness")
+    model_config = ConfigDict(title="Loudness", json_schema_extra=without_null_defaults)
     kind: Literal["loudness"] = "loudness"
     target_lufs: float = Field(
         default=-16.0, ge=-40, le=-5, title="Target (LUFS)", description="Integrated loudness."
     )
-    mono_target_lufs: float | None = Field(
+    mono_target_lufs: Annotated[float | None, WithJsonSchema({"type": "number"})] = Field(
         default=None,
         ge=-40,
         le=-5,
@@ -90,8 +98,15 @@ class Loudness(Request):
         return self.mono_target_lufs if mono else self.target_lufs  # type: ignore[return-value]
 
 
+class _Tabs:
+    """Has a union described by `anyOf`, which forms show as tabs; of `oneOf` they make a field for raw JSON."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": handler(core)["oneOf"]}
+
+
 #: One step of a chain. Order is data: a preset lists its steps as they are to be run.
-Step = Annotated[HighPass | Denoise | Compress | Loudness, Field(discriminator="kind")]
+Step = Annotated[HighPass | Denoise | Compress | Loudness, Field(discriminator="kind"), _Tabs()]
 
 
 class Preset(Request):
