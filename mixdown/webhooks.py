@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
+import base64
 import json
 import logging
 import math
@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import httpx
 from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from mixdown import __version__
 from mixdown.deadline import Deadline
@@ -22,8 +21,9 @@ from mixdown.model import Delivery, JobRecord, Rendition
 
 log = logging.getLogger(__name__)
 
-#: Waits after the first, second … attempt: the schedule that Standard Webhooks recommends, about three days.
+#: Waits before the first, second … attempt: the schedule that Standard Webhooks recommends, about three days.
 _WAITS = (
+    timedelta(0),
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -37,6 +37,7 @@ _WAITS = (
 _JITTER = 0.2  # of the wait, so that many jobs do not come back to a receiver in one moment
 _ANSWER_CHARACTERS = 200
 _GONE = 410
+_MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64  # Standard Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +108,17 @@ def sign(secret: str, delivery: Delivery, *, at: datetime | None = None) -> dict
 
 
 def _signer(secret: str) -> Webhook:
+    text = secret.removeprefix("whsec_")
     try:
-        return Webhook(secret)
-    except (binascii.Error, EmptyWebhookSecretError, ValueError) as error:
-        raise InvalidRequest("The webhook secret is not `whsec_` followed by base64.") from error
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        key = b""
+    # The library takes any text for base64 and leaves out what is none; "changeme" would pass for a secret.
+    if not _MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
+        raise InvalidRequest(
+            f"The webhook secret is not `whsec_` and the base64 of {_MIN_KEY_BYTES} to {_MAX_KEY_BYTES} bytes."
+        )
+    return Webhook(key)
 
 
 class WebhookNotifier:
@@ -161,10 +169,10 @@ class WebhookNotifier:
                 ) as response,
             ):
                 return _answer(response)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            return Answer(ok=False, final=True, summary="The address is not one that can be sent to.")
         except httpx.TimeoutException:
             return self._no_answer()
-        except httpx.InvalidURL:
-            return Answer(ok=False, final=True, summary="The address is not valid.")
         except httpx.HTTPError as error:
             if deadline.passed:
                 return self._no_answer()
@@ -191,14 +199,14 @@ def _excerpt(response: httpx.Response) -> str:
     """The first characters of a refusal, on one line; never more of it is read."""
     body = b""
     try:
-        for chunk in response.iter_raw(1024):
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) >= 4 * _ANSWER_CHARACTERS:
                 break
     except httpx.HTTPError:
         pass  # the status has said enough
     text = " ".join(body.decode(errors="replace").split())
-    return "".join(character for character in text if character.isprintable())[:_ANSWER_CHARACTERS]
+    return "".join(filter(str.isprintable, text))[:_ANSWER_CHARACTERS]
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
@@ -219,9 +227,9 @@ def retry_at(
     attempts: int, now: datetime, answer: Answer, *, waits: Sequence[timedelta] = _WAITS
 ) -> datetime | None:
     """When to try again after `attempts` attempts, the last of them answered so; None: no more."""
-    if answer.ok or answer.final or attempts > len(waits):
+    if answer.ok or answer.final or attempts >= len(waits):
         return None
-    wait_s = waits[attempts - 1].total_seconds()
+    wait_s = waits[attempts].total_seconds()
     # The microseconds of the clock are as good as a random number, and leave this function pure.
     wait_s *= 1 + _JITTER * now.microsecond / 1e6
     asked_s = min(answer.retry_after_s or 0.0, waits[-1].total_seconds())
