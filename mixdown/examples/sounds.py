@@ -60,13 +60,14 @@ def clicks(frames: int, rate_hz: int, seed: int, per_second: float = 1.5) -> Sam
     return sound
 
 
-def in_a_hall(sound: Samples, rate_hz: int, seed: int, decay_s: float = 0.9) -> Samples:
-    """The sound as it arrives in the last row: a little of it directly, more of it from the walls."""
-    length = int(rate_hz * decay_s * 1.5)
-    tail = np.random.default_rng(seed).standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+def in_a_hall(sound: Samples, rate_hz: int, seed: int, decay_s: float = 0.6) -> Samples:
+    """The sound as it arrives in the last row: directly, and then from walls that swallow the highs."""
+    length = int(rate_hz * decay_s)
+    noise = lfilter([1], [1, -0.7], np.random.default_rng(seed).standard_normal(length))
+    tail = noise * np.exp(-6.9 * np.arange(length) / length)
     tail[: int(0.012 * rate_hz)] = 0
-    tail *= 0.8 / np.sqrt(np.sum(tail**2))
-    tail[0] = 0.6
+    tail *= 0.4 / np.sqrt(np.sum(tail**2))
+    tail[0] = 0.9
     return fftconvolve(sound, tail)[: len(sound)]
 
 
