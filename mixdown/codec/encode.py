@@ -35,6 +35,9 @@ _RATES_HZ = {
     AudioFormat.ogg: (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000),
 }
 
+#: Frames that encoders are given at a time.
+_ENCODED_FRAMES = 32_768
+
 #: What a mono master takes of the stereo bitrate.
 _MONO_SHARE = 0.6
 
@@ -116,15 +119,27 @@ class AudioWriter:
         self.frames = 0  #: written so far
         self._encoder = encoder
         self._channels = channels
+        # Encoders get blocks of one length: what libvorbis does to the first samples depends on it.
+        self._waiting = np.empty((_ENCODED_FRAMES, channels), np.float32)
+        self._waiting_frames = 0
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Encode a block, shape (frames, channels), full scale ±1.0."""
         if block.ndim != 2 or block.shape[1] != self._channels:
             raise ValueError(f"expected {self._channels} channels, got an array of shape {block.shape}")
-        if len(block):
-            with _disk_errors():
-                self._encoder.write(block)
-            self.frames += len(block)
+        self.frames += len(block)
+        while len(block):
+            taken = block[: len(self._waiting) - self._waiting_frames]
+            block = block[len(taken) :]
+            self._waiting[self._waiting_frames : self._waiting_frames + len(taken)] = taken
+            self._waiting_frames += len(taken)
+            if self._waiting_frames == len(self._waiting):
+                self._encode_waiting()
+
+    def _encode_waiting(self) -> None:
+        with _disk_errors():
+            self._encoder.write(self._waiting[: self._waiting_frames])
+        self._waiting_frames = 0
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +152,8 @@ class AudioWriter:
             if kind is None:
                 if self.frames == 0:
                     raise ValueError("no audio was written")
+                if self._waiting_frames:
+                    self._encode_waiting()
                 with _disk_errors():
                     self._encoder.finish()
                     _sync(self.path)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import BinaryIO, Literal, cast
 
 import av
 import numpy as np
@@ -61,10 +61,14 @@ class LibavEncoder:
         self._bit_depth = bit_depth
         self._dither = Dither()
         self._frames = 0
+        # A file of ours: one that FFmpeg opens stays open when its header cannot be written.
+        self._path = path
+        self._file = path.open("wb")
         self._container = av.open(
-            f"file:{path}",  # a name with a colon is no protocol
+            self._file,
             "w",
             format=recipe.muxer,
+            io_open=self._open_written,
             container_options={
                 "fflags": "+bitexact",
                 "movie_timescale": str(sample_rate_hz),  # else the edit list counts milliseconds
@@ -95,10 +99,17 @@ class LibavEncoder:
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
         self._container.close()
+        self._file.close()
 
     def abandon(self) -> None:
         with suppress(OSError):  # what could not be written need not be
-            self._container.close()
+            self._file.close()
+        self._container.close()  # writes no more once its file is closed
+
+    def _open_written(self, url: str, flags: int, options: dict[str, str]) -> BinaryIO:
+        """What has been written so far, for reading: the MP4 muxer moves it to make room for the index."""
+        self._file.flush()
+        return self._path.open("rb", buffering=0)
 
     def _packed(self, block: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.int16] | NDArray[np.int32]:
         """Samples as the encoder takes them: planes, or one row of interleaved samples."""

@@ -54,15 +54,17 @@ def clean(tags: Mapping[str, str]) -> Tags:
 
 def _clean_value(name: str, value: str) -> str:
     """One value without what is no text."""
-    comment = name == "comment"
-    value = value[: 4 * _LONGEST_COMMENT].replace("\r\n", "\n").replace("\r", "\n")
-    if not comment:
-        value = re.sub(r"\s+", " ", value)
-    # Cc control, Cs surrogate, Co private use, Cn unassigned; Cf would break emoji and right-to-left text.
-    value = "".join(
-        character
-        for character in value
-        if unicodedata.category(character) not in ("Cc", "Cs", "Cn") or (comment and character == "\n")
-    )
-    value = unicodedata.normalize("NFC", value).strip()
-    return value[: _LONGEST_COMMENT if comment else _LONGEST].rstrip()
+    longest, line_break = (_LONGEST_COMMENT, "\n") if name == "comment" else (_LONGEST, " ")
+    value = value[: 4 * longest].replace("\r\n", "\n").replace("\r", "\n")
+    value = "".join(_clean_character(character, line_break) for character in value)
+    value = unicodedata.normalize("NFC", re.sub(" {2,}", " ", value)).strip()
+    return value[:longest].rstrip()
+
+
+def _clean_character(character: str, line_break: str) -> str:
+    if character == "\n":
+        return line_break
+    if character.isspace():
+        return " "
+    # Cc control, Cs surrogate, Cn unassigned; Cf stays: emoji and right-to-left text need it.
+    return "" if unicodedata.category(character) in ("Cc", "Cs", "Cn") else character
