@@ -21,6 +21,7 @@ from mixdown.codec.header import admit, check, describe
 from mixdown.codec.libav import audio_stream, open_container
 from mixdown.codec.ogg_links import ogg_links
 from mixdown.codec.sniff import Container, open_regular
+from mixdown.codec.tags import one_line
 from mixdown.errors import AudioError, DecompressionBomb, InvalidSamples, TooLong, UnreadableAudio
 from mixdown.model import Limits, ProbedAudio
 
@@ -46,7 +47,7 @@ class AudioReader:
     """An opened recording that gives its samples in blocks. Made by `open_audio`; use it in a ``with``."""
 
     def __init__(self, path: Path, *, name: str, limits: Limits) -> None:
-        self._name = name
+        self._name = name = one_line(name)
         self._limits = limits
         with ExitStack() as resources:
             self._fd = open_regular(path, name=name)

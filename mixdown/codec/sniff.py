@@ -48,6 +48,9 @@ class Container(StrEnum):
     amr = "amr"
 
 
+#: Bytes that no text holds.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
 #: Texts that point at other files. Nothing they name is ever opened.
 _PLAYLIST = re.compile(
     rb"#EXTM3U|#EXTINF|^\s*\[playlist\]|^\s*ffconcat|^\s*<asx|<playlist\b|<MPD\b|<SmoothStreamingMedia\b"
@@ -186,13 +189,13 @@ def _is_text(head: bytes) -> bool:
     """Whether a person could read this: UTF-16 by its mark, UTF-8, or Latin letters without control characters."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+    if _CONTROL.search(head):
         return False
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        ascii_share = sum(byte < 128 for byte in head) / len(head)
-        return error.start > len(head) - 4 or ascii_share > 0.7
+        beyond_ascii = len(head.translate(None, bytes(range(128))))
+        return error.start > len(head) - 4 or beyond_ascii < 0.3 * len(head)
     return True
 
 

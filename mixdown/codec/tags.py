@@ -1,4 +1,4 @@
-"""Metadata: one small vocabulary, and nothing in a value that could hurt a reader of it."""
+"""Metadata and names: one small vocabulary, and nothing in a value that could hurt a reader of it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ _UNDETERMINED = ("language", "und")
 #: Longest value kept, in characters; a comment may be longer than the rest.
 _LONGEST = 512
 _LONGEST_COMMENT = 4096
+_LONGEST_NAME = 100
 
 
 def clean(tags: Mapping[str, str]) -> Tags:
@@ -50,6 +51,11 @@ def clean(tags: Mapping[str, str]) -> Tags:
             folded.setdefault(_ALIASES[name], value)
     cleaned = {name: _clean_value(name, folded[name]) for name in KEPT if name in folded}
     return {name: value for name, value in cleaned.items() if value and (name, value) != _UNDETERMINED}
+
+
+def one_line(name: str) -> str:
+    """A file name as it may stand in a sentence: one line, no control characters, not endless."""
+    return _clean_value("title", name)[:_LONGEST_NAME] or "The recording"
 
 
 def _clean_value(name: str, value: str) -> str:

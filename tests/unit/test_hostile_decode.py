@@ -11,7 +11,7 @@ import pytest
 
 from mixdown.codec.decode import open_audio
 from mixdown.codec.probe import probe
-from mixdown.errors import PermanentError
+from mixdown.errors import EmptyFile, PermanentError
 from mixdown.model import Limits
 from tests.hostile import HOSTILE
 from tests.recordings import RECORDINGS
@@ -65,6 +65,16 @@ def test_usable_hostile_files_can_be_probed(name: str, tmp_path: Path) -> None:
     probed = probe(tmp_path / name, name=NAME, limits=Limits())
 
     assert probed.duration_s is None or probed.duration_s < 30
+
+
+def test_messages_stay_one_line_whatever_the_name(tmp_path: Path) -> None:
+    """A name with line breaks and control characters, or an endless one, does not break the sentence it is in."""
+    HOSTILE["empty.mp3"].make(tmp_path / "x")
+
+    with pytest.raises(EmptyFile, match=r"^a b\[0m c is empty\.$"):
+        open_audio(tmp_path / "x", name="a\nb\x1b[0m\r c", limits=Limits())
+    with pytest.raises(EmptyFile, match=r"^x{100} is empty\.$"):
+        open_audio(tmp_path / "x", name="x" * 5000, limits=Limits())
 
 
 def test_files_that_others_point_at_are_never_opened(tmp_path: Path) -> None:
