@@ -27,8 +27,12 @@ LOOK_AHEAD_HOPS = 2  #: that features and filter see of the future
 
 #: Hops worked on at once. Fewer cost more calls, more leave the processor's cache.
 SEGMENT_HOPS = 100
-#: Equal hops after which two channels count as one; the network has forgotten by then what was before.
-ALIKE_HOPS = 300
+#: Channels are much alike whose difference has this share of their energy at most: −12 dB. After so many hops
+#: of it they count as one; the network has forgotten by then what was before.
+ALIKE_SHARE, ALIKE_HOPS = 0.063, 300
+
+#: What the network decides on: gains of the bands, filters of the low bins.
+Decisions = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 #: Hops at the start of the sound that the network hears this often before it works on them. Starting from
 #: nothing it would spoil the first words: this gains 3 dB in the first second and 1 dB in the first six.
@@ -124,42 +128,27 @@ def _filter(
             enhanced[hop, index] = enhanced[hop, index] * clean_share + kept
 
 
-class _Channel:
-    """One channel's past, as far as its next segment needs it."""
+class _Listener:
+    """What the network is told of a channel, and what it remembers of it."""
 
     def __init__(self) -> None:
         self._mean_db = np.linspace(-60, -90, BANDS)
         self._mean_norm = np.linspace(0.001, 0.0001, FILTERED_BINS)
         self._levels = np.zeros((CONTEXT_HOPS, BANDS), np.float32)
         self._shapes = np.zeros((2, CONTEXT_HOPS, FILTERED_BINS), np.float32)
-        self._spectrum = np.zeros((LOOK_AHEAD_HOPS, BINS), np.complex64)
         self._memory = Memory.empty()
         self._rehearsals = 0
         self._loud_dbfs = -math.inf
         self._gain_db = 0.0
 
-    def enhance(
-        self, signal: NDArray[np.float32], hops: int, network: Network, noisy_share: np.float32
-    ) -> NDArray[np.float32]:
-        """Return the windowed pieces (hops, WINDOW) that add up to the next ``hops``.
-
-        ``signal`` goes on from the last call's to the look-ahead past these hops, or to the end.
-        """
-        windows = np.lib.stride_tricks.sliding_window_view(signal, WINDOW)[::HOP]
-        heard = scipy.fft.rfft(windows * _WINDOW_SHAPE) * np.float32(1 / WINDOW)
-        look_around = LOOK_AHEAD_HOPS + hops + LOOK_AHEAD_HOPS
-        unheard = np.zeros((look_around - len(self._spectrum) - len(heard), BINS), np.complex64)
-        spectrum = np.concatenate([self._spectrum, heard, unheard])
-        enhanced = np.zeros((hops, BINS), np.complex64)
-        if spectrum.any():  # silence stays silence, and like libDF the network does not listen to it
-            # Features run ahead of the hops they decide on, so the first two of a stream decide on none.
-            heard = heard[2 * LOOK_AHEAD_HOPS - len(self._spectrum) :]
-            heard = self._at_usual_level(heard)
-            self._rehearse(heard[heard.any(axis=1)][:REHEARSAL_HOPS], network)
-            gains, filters = self._listen(heard, hops, network)
-            _filter(spectrum, gains, filters, _BAND_OF_BIN, noisy_share, enhanced)
-        self._spectrum = spectrum[-2 * LOOK_AHEAD_HOPS :]
-        return scipy.fft.irfft(enhanced, WINDOW) * (_WINDOW_SHAPE * np.float32(WINDOW))
+    def listen(self, heard: NDArray[np.complex64], hops: int, network: Network) -> Decisions:
+        """Gains and filters for the next ``hops``, from the spectra heard: fewer of them at the end."""
+        heard = self._at_usual_level(heard)
+        sounding = heard[heard.any(axis=1)][:REHEARSAL_HOPS]
+        while self._rehearsals < REHEARSALS and len(sounding):
+            self._decide(sounding, len(sounding), network)
+            self._rehearsals += 1
+        return self._decide(heard, hops, network)
 
     def _at_usual_level(self, heard: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """The spectra as loud as the network knows speech. It only listens to these: gains fit them as they are."""
@@ -175,16 +164,7 @@ class _Channel:
         self._gain_db = gain_db
         return heard * np.float32(10 ** (gain_db / 20))
 
-    def _rehearse(self, heard: NDArray[np.complex64], network: Network) -> None:
-        """Let the network hear the first sound before it works on it."""
-        while self._rehearsals < REHEARSALS and len(heard):
-            self._listen(heard, len(heard), network)
-            self._rehearsals += 1
-
-    def _listen(
-        self, heard: NDArray[np.complex64], hops: int, network: Network
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gains and filters for the next ``hops``; the network remembers them."""
+    def _decide(self, heard: NDArray[np.complex64], hops: int, network: Network) -> Decisions:
         levels, shapes = self._features(heard, hops)
         gains, filters, self._memory = network.run(levels, shapes, self._memory)
         self._levels, self._shapes = levels[-CONTEXT_HOPS:], shapes[:, -CONTEXT_HOPS:]
@@ -204,13 +184,55 @@ class _Channel:
         )
 
 
+class _Channel:
+    """One channel's spectra as far as they are needed, and whom it listens to the network through."""
+
+    def __init__(self, listener: _Listener) -> None:
+        self.listener = listener
+        self.alike_hops = ALIKE_HOPS  #: for how long it was much like the first channel
+        self.tail = np.zeros(HOP, np.float32)  #: the half of a window that reaches into the next segment
+        self._spectrum = np.zeros((LOOK_AHEAD_HOPS, BINS), np.complex64)
+
+    def hear(self, signal: NDArray[np.float32], hops: int) -> NDArray[np.complex64]:
+        """Append the spectra under ``signal``; returns those that the network has to hear for ``hops``.
+
+        ``signal`` goes on from the last call's to the look-ahead past these hops, or to the end.
+        """
+        windows = np.lib.stride_tricks.sliding_window_view(signal, WINDOW)[::HOP]
+        heard = scipy.fft.rfft(windows * _WINDOW_SHAPE) * np.float32(1 / WINDOW)
+        known = len(self._spectrum)
+        unheard = np.zeros((LOOK_AHEAD_HOPS + hops + LOOK_AHEAD_HOPS - known - len(heard), BINS), np.complex64)
+        self._spectrum = np.concatenate([self._spectrum, heard, unheard])
+        # Features run ahead of the hops they decide on, so the first two of a stream decide on none.
+        return heard[2 * LOOK_AHEAD_HOPS - known :]
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing in the next hops nor around them."""
+        return not self._spectrum.any()
+
+    def enhance(self, hops: int, decisions: Decisions | None, noisy_share: np.float32) -> NDArray[np.float32]:
+        """Return the next ``hops``, as frames, and forget them. Without decisions they are silent."""
+        enhanced = np.zeros((hops, BINS), np.complex64)
+        if decisions is not None:
+            _filter(self._spectrum, *decisions, _BAND_OF_BIN, noisy_share, enhanced)
+        self._spectrum = self._spectrum[-2 * LOOK_AHEAD_HOPS :]
+        pieces = scipy.fft.irfft(enhanced, WINDOW) * (_WINDOW_SHAPE * np.float32(WINDOW))
+        frames = pieces[:, :HOP].ravel()
+        frames[HOP:] += pieces[:-1, HOP:].ravel()
+        frames[:HOP] += self.tail
+        self.tail = pieces[-1, HOP:]
+        return frames
+
+
 class DeepFilter:
     """Turns down what is not speech in a 48 kHz stream, a second at a time.
 
     Parameters
     ----------
     channels : int
-        Each is worked on by itself; one that is equal to the first is not worked on twice.
+        One that is much like the first, as in mono kept in a stereo file, is filtered as that one is: the
+        network, where the time goes, hears both as one. Others are worked on by themselves.
     noisy_share : float
         Share of the input, 0 to 1, that is left in the output.
     network : Network
@@ -224,9 +246,8 @@ class DeepFilter:
     def __init__(self, channels: int, noisy_share: float, network: Network) -> None:
         self._network = network
         self._noisy_share = np.float32(noisy_share)
-        self._channels = [_Channel()] * channels
-        self._alike_hops = [ALIKE_HOPS] * channels  # for how long each was equal to the first
-        self._tails = np.zeros((channels, HOP), np.float32)
+        listener = _Listener()
+        self._channels = [_Channel(listener) for _ in range(channels)]
         self._input = np.zeros((channels, (SEGMENT_HOPS + LOOK_AHEAD_HOPS + 1) * HOP), np.float32)
         self._filled = HOP  # the first window begins half a window before the stream
         self._wanted = self._input.shape[1]
@@ -270,27 +291,43 @@ class DeepFilter:
     def _work(self, hops: int) -> Block:
         """Return the frames of the next ``hops``, from what was filled in."""
         signals = self._input[:, : self._filled]
-        first = self._channels[0]
-        for index in range(1, len(signals)):
-            self._follow_or_leave(index, first, hops, np.array_equal(signals[0], signals[index]))
         finished = np.empty((hops * HOP, len(signals)), np.float32)
-        pieces_of_first = first.enhance(signals[0], hops, self._network, self._noisy_share)
+        following = [
+            self._follows_first(channel, signals[0], signal, hops)
+            for channel, signal in zip(self._channels, signals, strict=True)
+        ]
+        of_first: Decisions | None = None
         for index, channel in enumerate(self._channels):
-            pieces = pieces_of_first
-            if channel is not first:
-                pieces = channel.enhance(signals[index], hops, self._network, self._noisy_share)
-            finished[:, index] = pieces[:, :HOP].ravel()
-            finished[HOP:, index] += pieces[:-1, HOP:].ravel()
-            finished[:HOP, index] += self._tails[index]
-            self._tails[index] = pieces[-1, HOP:]
+            heard = channel.hear(signals[index], hops)
+            if following[index]:
+                decisions = of_first
+            else:  # silence stays silence, and like libDF the network does not listen to it
+                decisions = None if channel.silent else channel.listener.listen(heard, hops, self._network)
+            if index == 0:
+                of_first = decisions
+            finished[:, index] = channel.enhance(hops, decisions, self._noisy_share)
         before_the_stream = HOP if self._hops_out == 0 else 0
         self._hops_out += hops
         return finished[before_the_stream:]
 
-    def _follow_or_leave(self, index: int, first: _Channel, hops: int, alike: bool) -> None:
-        """Let a channel share the first one's work while they are equal, and part when they are not."""
-        if alike and self._alike_hops[index] >= ALIKE_HOPS:
-            self._channels[index] = first
-        elif self._channels[index] is first:
-            self._channels[index] = copy.deepcopy(first)
-        self._alike_hops[index] = self._alike_hops[index] + hops if alike else 0
+    def _follows_first(
+        self, channel: _Channel, of_first: NDArray[np.float32], signal: NDArray[np.float32], hops: int
+    ) -> bool:
+        """Whether a channel is to be filtered as the first one: it has been much like it for a while, and is."""
+        first = self._channels[0]
+        if channel is first:
+            return False
+        alike = _much_alike(of_first, signal)
+        follows = alike and channel.alike_hops >= ALIKE_HOPS
+        if follows:
+            channel.listener = first.listener
+        elif channel.listener is first.listener:
+            channel.listener = copy.deepcopy(first.listener)
+        channel.alike_hops = channel.alike_hops + hops if alike else 0
+        return follows
+
+
+def _much_alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether two signals differ by little."""
+    difference, *energies = (float(np.sum(np.square(x, dtype=np.float64))) for x in (one - other, one, other))
+    return difference <= ALIKE_SHARE * min(energies)

@@ -24,7 +24,7 @@ class Denoiser:
         Rate of input and output. Off 48 kHz the stream is resampled there and back, so
         nothing above 24 kHz is left of a higher rate.
     channels : int
-        Each is worked on by itself; one that is equal to the first is not worked on twice.
+        One that is much like the first is filtered as that one is, others are worked on by themselves.
     providers : sequence of str
         ONNX Runtime execution providers, in order of preference.
     threads : int

@@ -264,6 +264,20 @@ def test_equal_channels_are_worked_on_once(noisy):
     assert np.array_equal(enhanced, np.repeat(denoise(noisy), 2, axis=1))
 
 
+def test_channels_much_alike_keep_what_sets_them_apart(noisy):
+    """Mono kept in a stereo file takes one channel's work; each channel keeps its own level and its own rest."""
+    rest = np.random.default_rng(5).standard_normal(noisy.shape).astype(np.float32) * np.float32(rms(noisy) / 30)
+    stereo = np.concatenate([noisy, noisy * np.float32(0.9) + rest], axis=1)
+    network = CountingNetwork()
+    deep_filter = DeepFilter(2, 0.0, network)
+
+    enhanced = np.concatenate([deep_filter.process(stereo), deep_filter.flush()])
+
+    assert network.runs == REHEARSALS + len(noisy) // (SEGMENT_HOPS * HOP) + 1
+    assert si_sdr_db(denoise(stereo[:, 1:].copy()), enhanced[:, 1:]) > 20
+    assert rms(enhanced[:, 1:]) == pytest.approx(0.9 * rms(enhanced[:, :1]), rel=0.02)
+
+
 def test_channels_part_and_meet_again(noisy):
     """Channels that differ for a while are worked on by themselves, and together again once they are alike."""
     speech = np.tile(noisy, (4, 1))[: 16 * RATE_HZ]
@@ -278,7 +292,7 @@ def test_channels_part_and_meet_again(noisy):
     assert network.runs <= REHEARSALS + 17 + parted_segments
     assert np.array_equal(enhanced[:, :1], denoise(speech))
     apart = slice(0, 4 * RATE_HZ)
-    assert np.array_equal(enhanced[apart, 1:], denoise(stereo[:, 1:].copy())[apart])
+    assert si_sdr_db(denoise(stereo[:, 1:].copy())[apart], enhanced[apart, 1:]) > 30
     assert np.array_equal(enhanced[-RATE_HZ:, 0], enhanced[-RATE_HZ:, 1])
 
 
