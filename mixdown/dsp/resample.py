@@ -33,9 +33,7 @@ class Resampler:
 
     def __init__(self, from_hz: int, to_hz: int, channels: int) -> None:
         self._channels = channels
-        self._stream = (
-            None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, channels, quality="VHQ")
-        )
+        self._stream = None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, channels, quality="VHQ")
 
     def process(self, block: Block) -> Block:
         """Return the frames that are complete.
