@@ -7,7 +7,6 @@ from mixdown.db.tables import Table
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Table.metadata,
-    transactional_ddl=True,  # SQLite can do it too, once the driver leaves transactions to us
     render_as_batch=True,
     compare_server_default=True,
 )

@@ -7,8 +7,11 @@ import os
 import signal
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
+from random import Random
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Stage, Status
@@ -20,20 +23,25 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 def together(number: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Have several processes do the same at the same moment; what each returned."""
-    answers = _SPAWN.SimpleQueue()
-    start = _SPAWN.Barrier(number)
-    processes = [_SPAWN.Process(target=_answer, args=(answers, work, start, *arguments)) for _ in range(number)]
-    for process in processes:
-        process.start()
-    returned = [answers.get() for _ in processes]
-    for process in processes:
-        process.join(timeout=60)
-    assert [process.exitcode for process in processes] == [0] * number
-    return returned
+    start = _SPAWN.Barrier(number, timeout=60)
+    returned, processes = [], []
+    for _ in range(number):
+        answer, answering = _SPAWN.Pipe(duplex=False)
+        processes.append(_SPAWN.Process(target=_answer, args=(answering, work, start, *arguments), daemon=True))
+        processes[-1].start()
+        answering.close()  # so that the end of the process is the end of the pipe
+        returned.append(answer)
+    try:
+        return [answer.recv() for answer in returned]
+    except EOFError:
+        pytest.fail(f"{work.__name__} failed in another process: its error is above")
+    finally:
+        for process in processes:
+            process.join(timeout=60)
 
 
-def _answer(answers: Any, work: Callable[..., Any], *arguments: Any) -> None:
-    answers.put(work(*arguments))
+def _answer(answering: Any, work: Callable[..., Any], *arguments: Any) -> None:
+    answering.send(work(*arguments))
 
 
 def migrate_at_once(start: Barrier, url: str) -> bool:
@@ -46,10 +54,15 @@ def migrate_at_once(start: Barrier, url: str) -> bool:
 
 
 def submit_at_once(start: Barrier, url: str, keys: list[str]) -> dict[str, UUID]:
-    """Ask for these jobs, at the same moment as others; the id of each."""
+    """Ask for these jobs, and twice for more, at the same moments as others; the id of each."""
     store = JobStore(open_engine(url))
-    start.wait()
-    return {job.idempotency_key: job.id for job in submit(store, *keys)}
+    ids: dict[str, UUID] = {}
+    for requested in range(3):
+        asked = [f"{requested} {key}" for key in keys]
+        Random(os.getpid()).shuffle(asked)  # each process asks in an order of its own
+        start.wait()
+        ids.update((job.idempotency_key, job.id) for job in submit(store, *asked))
+    return ids
 
 
 def claim_at_once(start: Barrier, url: str, job_ids: list[UUID]) -> list[UUID]:

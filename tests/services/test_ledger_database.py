@@ -7,7 +7,9 @@ import re
 import signal
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -270,6 +272,42 @@ def test_the_place_of_a_database_does_not_move(tmp_path: Path, monkeypatch: pyte
     assert relative.url.database == at_home.url.database == str(tmp_path / "mixdown.db")
 
 
+def test_a_new_file_that_somebody_writes_to(tmp_path: Path) -> None:
+    """Who opens a database while another process is preparing it waits for that."""
+    path = tmp_path / "mixdown.db"
+    first = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    first.execute("CREATE TABLE other (id INTEGER)")
+    first.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.2, first.execute, ["COMMIT"])
+    end.start()
+    engine = open_engine(f"sqlite:///{path}")
+
+    migrate(engine)
+
+    end.join()
+    first.close()
+    engine.dispose()
+
+
+def test_what_was_read_is_still_true_when_it_is_written(tmp_path: Path) -> None:
+    """A transaction that reads first and then writes is alone from its beginning."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'mixdown.db'}")
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE counter AS SELECT 0 AS value"))
+
+    def count(_: int) -> None:
+        with writing(engine) as connection:
+            value = connection.scalar(text("SELECT value FROM counter"))
+            connection.execute(text("UPDATE counter SET value = :value"), {"value": value + 1})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(count, range(100)))
+
+    with reading(engine) as connection:
+        assert connection.scalar(text("SELECT value FROM counter")) == 100
+    engine.dispose()
+
+
 def test_sqlite_keeps_every_commit(tmp_path: Path) -> None:
     """The embedded database is in WAL, syncs each commit and honours references."""
     engine = open_engine(f"sqlite:///{tmp_path / 'mixdown.db'}")
@@ -328,17 +366,20 @@ def test_a_wrong_statement_is_a_bug_and_not_an_outage(database: Engine) -> None:
 # -- processes and machines -----------------------------------------------------------------------
 
 
-def test_a_forked_child_opens_its_own_connections(job_store: JobStore) -> None:
+def test_a_forked_child_opens_its_own_connections(job_store: JobStore, database: Engine) -> None:
     """After a fork parent and child both go on, each over connections of its own."""
     job = submit_one(job_store)
+    opened: list[object] = []
+    event.listen(database, "connect", lambda connection, _: opened.append(connection))
     child = os.fork()
     if child == 0:
         in_order = job_store.get(job.id) == job and job_store.heartbeat("child") == 0
-        os._exit(0 if in_order else 1)
+        os._exit(0 if in_order and opened else 1)
 
     _, state = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(state) == 0
+    assert not opened
     assert job_store.get(job.id) == job
     assert submit_one(job_store, "two").status is Status.queued
 
