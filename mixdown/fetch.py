@@ -338,9 +338,7 @@ def _filename(response: httpx.Response, name: str) -> str:
     header["content-disposition"] = response.headers.get("content-disposition", "")
     given = [value for key, value in header.get_params([], "content-disposition") if key == "filename"]
     # The encoded form, a tuple, is the better one where a server gives both (RFC 6266, 4.3).
-    names = [
-        collapse_rfc2231_value(value) for value in sorted(given, key=lambda value: isinstance(value, str))
-    ]
+    names = [collapse_rfc2231_value(value) for value in sorted(given, key=lambda value: isinstance(value, str))]
     last_part = unquote(response.url.path.rstrip("/").rpartition("/")[2])
     return next(filter(None, [*names, last_part, name]))
 

@@ -13,6 +13,7 @@ from typing import Any
 import fsspec
 
 from mixdown.errors import InvalidRequest
+from mixdown.storage.place import Place
 
 #: One request's worth of an object; also bounds what is in memory.
 CHUNK_BYTES = 8 << 20
@@ -37,9 +38,7 @@ class Bucket:
         try:
             return fsspec.filesystem(self._protocol)
         except (ValueError, ImportError) as error:
-            raise InvalidRequest(
-                f"Nothing here can store at addresses of the kind {self._scheme}."
-            ) from error
+            raise InvalidRequest(f"Nothing here can store at addresses of the kind {self._scheme}.") from error
 
     def uri(self, name: str) -> str:
         """The address of an object."""
@@ -90,12 +89,12 @@ class Bucket:
             else:
                 self.fs.put_file(str(path), self._path(name))
 
-    def copy(self, name: str, to: str) -> None:
-        """Copy an object inside the file system; FileExistsError where the name is taken."""
-        with _LOOK_AND_WRITE:
-            if self.size_bytes(to) is not None:
-                raise FileExistsError(to)
-            self.fs.cp_file(self._path(name), self._path(to))
+    def copy(self, source: Place, name: str, to: str) -> bool:
+        """Copy an object within this place."""
+        if source is not self:
+            return False
+        self.fs.cp_file(self._path(name), self._path(to))
+        return True
 
     def delete(self, name: str) -> None:
         """Remove an object."""
@@ -112,6 +111,8 @@ class Bucket:
         """Name, size and time of every object under a prefix."""
         start = len(self._path(""))
         for path, found in self.fs.find(self._path(prefix).rstrip("/"), detail=True).items():
+            if path.endswith("/"):  # what consoles put there to show a folder
+                continue
             modified_at = found.get("LastModified") or found.get("created") or found.get("mtime") or 0
             if not isinstance(modified_at, datetime):
                 modified_at = datetime.fromtimestamp(modified_at, UTC)

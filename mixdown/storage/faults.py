@@ -5,32 +5,16 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from mixdown.errors import MixdownError, ScratchFull, SourceForbidden, StorageUnavailable
+from mixdown.storage.place import Place
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
-class Fallible(Protocol):
-    """What the translation has to know of a place."""
-
-    @property
-    def label(self) -> str:
-        """What a message calls it; no secret in it."""
-
-    @property
-    def foreign_errors(self) -> tuple[type[Exception], ...]:
-        """What it raises when it cannot."""
-
-    @property
-    def refusals(self) -> tuple[type[Exception], ...]:
-        """Those of them that say "you may not"."""
-
-
 @contextmanager
 def translated(
-    place: Fallible,
+    place: Place,
     *,
     missing: MixdownError | None = None,
     unavailable: type[MixdownError] = StorageUnavailable,

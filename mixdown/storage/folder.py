@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mixdown.owner import is_alive, this_process
+from mixdown.storage.place import Place
 
 _CHUNK_BYTES = 1 << 20
 #: What is being written bears its writer's name, so that it can be swept when that process is gone.
@@ -83,26 +84,28 @@ class Folder:
             partial.unlink(missing_ok=True)
         _sync_folder(target.parent)
 
-    def copy(self, name: str, to: str) -> None:
-        """Give an object a second name; FileExistsError where that is taken."""
-        source, target = self.path / name, self.path / to
+    def copy(self, source: Place, name: str, to: str) -> bool:
+        """Give an object of this place a second name. Another folder is its owner's: it gets a real copy."""
+        if source is not self:
+            return False
+        target = self.path / to
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(source)
+            target.hardlink_to(self.path / name)
         except (FileExistsError, FileNotFoundError):
             raise
         except OSError:  # no hard links here
-            self.put(self.chunks(name), to, media_type="", replace=False)
-        else:
-            _sync_folder(target.parent)
+            return False
+        _sync_folder(target.parent)
+        return True
 
     def delete(self, name: str) -> None:
-        """Remove an object and the folders that it leaves empty."""
+        """Remove an object, and its folder where that is empty then."""
         path = self.path / name
         path.unlink(missing_ok=True)
-        with suppress(OSError):  # not empty
-            while (path := path.parent) != self.path:
-                path.rmdir()
+        if path.parent != self.path:
+            with suppress(OSError):  # not empty
+                path.parent.rmdir()
 
     def delete_below(self, prefix: str) -> None:
         """Remove everything under a prefix, what was half written too."""

@@ -29,7 +29,7 @@ def source_key(job_id: UUID) -> str:
 
 
 def master_key(result_key: str, filename: str) -> str:
-    """The final key of one file of a result; equal work has equal keys."""
+    """The final key of one file of a result, before the store adds the file's own hash; equal work, equal key."""
     return f"masters/{result_key[:2]}/{result_key}/{safe_name(filename)}"
 
 

@@ -19,9 +19,7 @@ class S3Options:
 
     def __post_init__(self) -> None:
         if self.endpoint_url and "@" in urlsplit(self.endpoint_url).netloc:
-            raise InvalidRequest(
-                "The S3 endpoint must not hold credentials: they have settings of their own."
-            )
+            raise InvalidRequest("The S3 endpoint must not hold credentials: they have settings of their own.")
 
     @property
     def host(self) -> str:

@@ -32,6 +32,7 @@ from s3fs.core import S3_RETRYABLE_ERRORS
 from mixdown.errors import InvalidRequest
 from mixdown.storage.bucket import CHUNK_BYTES, Bucket
 from mixdown.storage.options import S3Options
+from mixdown.storage.place import Place
 
 _BUCKET = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[\w-]*:s3[\w-]*:[^/]+)(?:/|$)")
 _PART_BYTES = 16 << 20
@@ -60,14 +61,25 @@ class S3Bucket(Bucket):
         """The S3 file system of this process."""
         return _connected(self._options, os.getpid())
 
+    def size_bytes(self, name: str) -> int | None:
+        """Size of an object; None: the name is free."""
+        try:
+            return int(self._head(name)["ContentLength"])
+        except FileNotFoundError:
+            return None
+
     def fingerprint(self, name: str) -> str | None:
         """The ETag where it is the MD5 of the object; that of an object uploaded in parts is not."""
-        etag = str(self.fs.info(self._path(name))["ETag"]).strip('"')
+        etag = self.version(name)
         return etag if len(etag) == _MD5_HEX_DIGITS else None
 
     def version(self, name: str) -> str:
         """Another one whenever the object has changed, at the cost of one request."""
-        return str(self.fs.info(self._path(name))["ETag"]).strip('"')
+        return str(self._head(name)["ETag"]).strip('"')
+
+    def media_type(self, name: str) -> str | None:
+        """The media type kept with an object."""
+        return str(self._head(name)["ContentType"])
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in order; a part whose connection breaks off is asked for again."""
@@ -91,17 +103,14 @@ class S3Bucket(Bucket):
         """Store a finished file, in parts where it is large; FileExistsError unless it may `replace`."""
         mode = "overwrite" if replace else "create"
         with _exclusive():
-            self.fs.put_file(
-                str(path), self._path(name), chunksize=_PART_BYTES, mode=mode, ContentType=media_type
-            )
+            self.fs.put_file(str(path), self._path(name), chunksize=_PART_BYTES, mode=mode, ContentType=media_type)
 
-    def copy(self, name: str, to: str) -> None:
-        """Copy an object inside S3; FileExistsError where the name is taken."""
-        # Looked at first for the engines that do not know the condition on a copy.
-        if self.size_bytes(to) is not None:
-            raise FileExistsError(to)
-        with _exclusive():
-            self.fs.cp_file(self._path(name), self._path(to), IfNoneMatch="*")
+    def copy(self, source: Place, name: str, to: str) -> bool:
+        """Copy an object within this place, over what is there: few engines know a condition on a copy."""
+        if source is not self:
+            return False
+        self.fs.cp_file(self._path(name), self._path(to))
+        return True
 
     def sweep(self, *, older_than: timedelta) -> int:
         """Abort uploads in parts that nobody has finished; how many it were."""
@@ -115,6 +124,10 @@ class S3Bucket(Bucket):
     def ping(self) -> None:
         """Raise unless the bucket is there and lets us in."""
         self.fs.call_s3("head_bucket", Bucket=self._bucket)
+
+    def _head(self, name: str) -> dict[str, Any]:
+        bucket, key, _ = self.fs.split_path(self._path(name))
+        return dict(self.fs.call_s3("head_object", Bucket=bucket, Key=key))
 
 
 class EndpointUnreachable(OSError):

@@ -8,37 +8,18 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from mixdown.errors import CorruptObject, InvalidRequest, SourceNotFound, StorageUnavailable
 from mixdown.model import StoredObject
 from mixdown.storage.bucket import Bucket
-from mixdown.storage.faults import Fallible, scratch_errors, translated
+from mixdown.storage.faults import scratch_errors, translated
 from mixdown.storage.folder import Folder, path_of, read_chunks
 from mixdown.storage.keys import checked_key, names_beside, safe_name
 from mixdown.storage.options import S3Options
+from mixdown.storage.place import Place
 
 #: Where a stranger's job may have copies delivered; other fsspec addresses are for operators to choose.
 _DELIVERABLE = ("file://", "s3://", "memory://")
-
-
-class Place(Fallible, Protocol):
-    """Something that holds objects by name. It raises foreign errors; `ObjectStore` translates them."""
-
-    def uri(self, name: str) -> str: ...
-    def name_of(self, uri: str) -> str | None: ...
-    def size_bytes(self, name: str) -> int | None: ...
-    def fingerprint(self, name: str) -> str | None: ...
-    def media_type(self, name: str) -> str | None: ...
-    def chunks(self, name: str) -> Iterator[bytes]: ...
-    def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None: ...
-    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None: ...
-    def copy(self, name: str, to: str) -> None: ...
-    def delete(self, name: str) -> None: ...
-    def delete_below(self, prefix: str) -> None: ...
-    def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]: ...
-    def sweep(self, *, older_than: timedelta) -> int: ...
-    def ping(self) -> None: ...
 
 
 def open_place(url: str, s3: S3Options | None) -> Place:
@@ -123,10 +104,11 @@ class ObjectStore:
     def promote(self, staged: StoredObject, key: str) -> StoredObject:
         """Give a staged object its final key, copied by the store itself; safe to repeat.
 
-        An equal object that is already there is success. A different one stays as it is and the new one
-        is placed beside it as `<stem>.<sha8><suffix>`: no record ever comes to point at other bytes.
+        The name gets a part of the object's own hash, `<stem>.<sha8><suffix>`: two machines whose bytes for
+        one result differ never write to one name, and no record comes to point at other bytes.
         """
-        return self._settle(self._place, checked_key(key), staged)
+        _, *names = names_beside(checked_key(key), staged.sha256)
+        return self._settle(self._place, names, staged)
 
     def copy_out(self, obj: StoredObject, target_uri_dir: str, filename: str) -> str:
         """Deliver a copy under the owner's name and return its address; never overwrites another file.
@@ -141,7 +123,7 @@ class ObjectStore:
             with translated(target):
                 target.sweep(older_than=timedelta(0))
             self._swept.add(target.path)
-        return self._settle(target, safe_name(filename), obj).uri
+        return self._settle(target, names_beside(safe_name(filename), obj.sha256), obj).uri
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
@@ -193,31 +175,29 @@ class ObjectStore:
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _settle(self, target: Place, name: str, obj: StoredObject) -> StoredObject:
-        """Place an object under the first of its names that is free or holds the same bytes already."""
-        for candidate in names_beside(name, obj.sha256):
+    def _settle(self, target: Place, names: Iterable[str], obj: StoredObject) -> StoredObject:
+        """Place an object under the first of these names that is free or holds the same bytes already."""
+        for candidate in names:
             with translated(target):
                 free = target.size_bytes(candidate) is None
             if (free and self._transfer(obj, target, candidate)) or self._is(obj, target, candidate):
                 return replace(obj, uri=target.uri(candidate))
-        raise StorageUnavailable(f"Every name for {name} in {target.label} is taken by another file.")
+        raise StorageUnavailable(
+            f"Every name that was tried in {target.label} is taken by another file: {candidate}."
+        )
 
     def _transfer(self, obj: StoredObject, target: Place, name: str) -> bool:
         """Copy an object to a free name; whether that is sure to be its bytes now, and not someone else's."""
         self._verified(obj)  # first: bad bytes must not be seen under a final name
-        source = self._name(obj.uri)
-        local = self.local_path(obj.uri)
-        inside = target is self._place
-        with translated(target, missing=_gone(obj) if inside else None), suppress(FileExistsError):
-            if not inside:
-                if local is not None:
-                    target.put_file(local, name, media_type=obj.media_type, replace=False)
-                else:
-                    target.put(self._checked_chunks(obj), name, media_type=obj.media_type, replace=False)
-                return False
-            target.copy(source, name)
-            fingerprint = target.fingerprint(source)
-            return fingerprint is not None and fingerprint == target.fingerprint(name)
+        source, local = self._name(obj.uri), self.local_path(obj.uri)
+        with translated(target), suppress(FileExistsError):
+            if target.copy(self._place, source, name):
+                fingerprint = self._place.fingerprint(source)
+                return fingerprint is not None and fingerprint == target.fingerprint(name)
+            if local is not None:
+                target.put_file(local, name, media_type=obj.media_type, replace=False)
+            else:
+                target.put(self._checked_chunks(obj), name, media_type=obj.media_type, replace=False)
         return False
 
     def _is(self, obj: StoredObject, place: Place, name: str) -> bool:

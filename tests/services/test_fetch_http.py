@@ -179,9 +179,7 @@ def test_credentials_stay_with_their_host(httpserver: HTTPServer, to: Path) -> N
     assert "authorization" not in seen[0].headers
 
 
-@pytest.mark.parametrize(
-    "location", ["file:///etc/passwd", "ftp://example.org/a.wav", "http://[", "s3://a/b"]
-)
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.org/a.wav", "http://[", "s3://a/b"])
 def test_a_redirect_leads_to_http_only(httpserver: HTTPServer, to: Path, location: str) -> None:
     """A server cannot send us to a file of this machine or into another protocol."""
     httpserver.expect_request("/talk.wav").respond_with_data(status=302, headers={"location": location})

@@ -13,7 +13,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from mixdown.errors import CorruptObject, InvalidRequest, SourceNotFound
+from mixdown.errors import CorruptObject, InvalidRequest, SourceNotFound, StorageUnavailable
 from mixdown.model import StoredObject
 from mixdown.storage import ObjectStore, S3Options, master_key, source_key, staged_key
 from tests.services.s3_server import S3, engines, fresh_bucket
@@ -153,7 +153,7 @@ def test_any_name_works(store: ObjectStore, tmp_path: Path, name: str) -> None:
 
     assert store.read_bytes(master.uri) == BODY
     assert store.owns(master.uri)
-    assert master_key(RESULT_KEY, name) in [key for key, _, _ in store.list("masters")]
+    assert master.uri in [store.uri(key) for key, _, _ in store.list("masters")]
     assert ObjectStore("/").read_bytes(delivered) == BODY
     store.delete(staged.uri)
     assert not store.exists(staged_key(JOB, name))
@@ -207,22 +207,20 @@ def test_promoting_twice_is_promoting_once(store: ObjectStore) -> None:
     store.delete_prefix(staged_key(JOB, ""))
     third = store.promote(staged, key)
 
-    assert first == second == third == replace(staged, uri=store.uri(key))
-    assert [found for found, _, _ in store.list()] == [key]
+    final = key.replace(".mp3", f".{staged.sha256[:8]}.mp3")
+    assert first == second == third == replace(staged, uri=store.uri(final))
+    assert [found for found, _, _ in store.list()] == [final]
 
 
 def test_a_different_object_is_never_replaced(store: ObjectStore) -> None:
-    """Two results that claim one key both stay readable under what their records say."""
-    key = master_key(RESULT_KEY, "0.mp3")
-    first = store.promote(stage(store, b"by this machine"), key)
-    second = store.promote(stage(store, b"by that machine"), key)
+    """Results that claim one key at one moment all stay readable under what their records say."""
+    bodies = [f"by machine {number}".encode() * 999 for number in range(6)]
+    staged = [stage(store, body, f"{number}.mp3") for number, body in enumerate(bodies)]
 
-    assert (first.uri, second.uri) == (
-        store.uri(key),
-        store.uri(key.replace(".mp3", f".{second.sha256[:8]}.mp3")),
-    )
-    assert store.read_bytes(first.uri) == b"by this machine"
-    assert store.read_bytes(second.uri) == b"by that machine"
+    with ThreadPoolExecutor(6) as pool:
+        masters = list(pool.map(lambda one: store.promote(one, master_key(RESULT_KEY, "0.mp3")), staged))
+
+    assert [store.read_bytes(master.uri) for master in masters] == bodies
 
 
 def test_a_damaged_staged_object_is_not_promoted(store: ObjectStore, root: Root) -> None:
@@ -364,6 +362,18 @@ def test_a_different_file_is_never_overwritten(store: ObjectStore, out: Path) ->
     assert len(list(out.iterdir())) == 8
 
 
+def test_a_delivery_that_finds_no_free_name_says_so(store: ObjectStore, out: Path) -> None:
+    """When somebody has put other files under every name a copy could get, none is overwritten."""
+    stored = stage(store)
+    for name in ("talk.mp3", f"talk.{stored.sha256[:8]}.mp3", f"talk.{stored.sha256}.mp3"):
+        (out / name).write_bytes(b"mine")
+
+    with pytest.raises(StorageUnavailable, match="taken by another file"):
+        store.copy_out(stored, str(out), "talk.mp3")
+
+    assert {path.read_bytes() for path in out.iterdir()} == {b"mine"}
+
+
 def test_a_delivered_copy_is_the_owners(store: ObjectStore, tmp_path: Path) -> None:
     """What the owner does to the copy does not reach the master."""
     master = store.promote(stage(store), master_key(RESULT_KEY, "0.mp3"))
@@ -444,6 +454,24 @@ def test_a_source_key_goes_with_its_job(store: ObjectStore) -> None:
     store.delete_prefix(staged_key(JOB, ""))
 
     assert list(store.list()) == []
+
+
+def test_the_folders_of_a_console_are_no_objects(s3: S3) -> None:
+    """The empty objects that S3 consoles make to show a folder are not listed, and hold no name."""
+    store = ObjectStore(s3.url, s3=s3.options)
+    for key in ("some prefix/", "some prefix/staged/", f"some prefix/{staged_key(JOB, '')}"):
+        s3.client.put_object(Bucket=s3.bucket, Key=key, Body=b"")
+    stage(store)
+
+    assert [key for key, _, _ in store.list()] == [staged_key(JOB, "0.mp3")]
+    assert not store.exists("staged")
+
+
+def test_s3_needs_no_region(s3: S3) -> None:
+    """An endpoint of one's own works without a region."""
+    store = ObjectStore(s3.url, s3=replace(s3.options, region=None))
+
+    assert store.read_bytes(stage(store).uri) == BODY
 
 
 def test_s3_keeps_media_types(s3: S3) -> None:

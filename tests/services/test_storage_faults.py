@@ -129,10 +129,10 @@ def test_a_third_of_the_answers_may_be_errors(s3: S3) -> None:
         store.delete_prefix(staged_key(uuid.UUID(int=number), ""))
         return store.read_bytes(master.uri)
 
-    with behind_proxy(s3, choose) as store, ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(work, range(16))) == [str(number).encode() * 99 for number in range(16)]
+    with behind_proxy(s3, choose) as store, ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(8))) == [str(number).encode() * 99 for number in range(8)]
 
-    assert len(s3.object_keys()) == 16
+    assert len(s3.object_keys()) == 8
 
 
 def test_refusal_is_permanent(s3: S3) -> None:
