@@ -85,7 +85,7 @@ def _normalise(
     levels: NDArray[np.float32],
     shapes: NDArray[np.float32],
 ) -> None:
-    """Levels less their running mean, bins over the root of theirs; the means move on (libDF)."""
+    """Levels less their running mean, bins over the root of theirs; the means move on, but not in silence."""
     for hop in range(levels_db.shape[0]):
         decay = 1.0 if levels_db[hop].max() < _SILENCE_DB + 0.1 else _DECAY
         for band in range(levels_db.shape[1]):
