@@ -123,11 +123,14 @@ class PostgresServer:
                 **self._as_user,
             )
         except (PermissionError, subprocess.CalledProcessError):
-            # The environment lies in a folder that only root may enter.
-            copy = self._home / "postgresql"
-            shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("include"))
+            # The environment lies in a folder that only root may enter. Libraries are found beside the package.
+            copy = self._home / "wheel"
+            for part in (installed, Path(f"{package}.libs")):
+                if part.is_dir():
+                    there = copy / part.relative_to(Path(package).parent)
+                    shutil.copytree(part, there, ignore=shutil.ignore_patterns("include"))
             subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
-            installed = copy
+            installed = copy / installed.relative_to(Path(package).parent)
         return installed / "bin"
 
     def _run(self, program: str, *arguments: str) -> None:
