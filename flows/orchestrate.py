@@ -13,6 +13,7 @@ from mixdown.studio import Studio
 from mixdown.submission import size_hint_bytes, submit
 from tasks.artifacts import BatchProgress, publish_jobs, publish_table
 from tasks.notify import notify
+from tasks.policy import existing_limits
 from tasks.process import process
 from tasks.shard import Shard, plan
 from tasks.store import store
@@ -38,7 +39,11 @@ def run_to_end(specs: Sequence[JobSpec], *, title: str) -> list[JobRecord]:
     todo = [record for record in records if not record.status.ended]
     with opened.at_work() as owner:
         sizes = [size_hint_bytes(record.spec.source) for record in todo]
-        _in_window(opened, plan(todo, sizes, owner), BatchProgress(opened.jobs, batch_id, title))
+        _in_window(
+            opened,
+            plan(todo, sizes, owner=owner, limits=existing_limits()),
+            BatchProgress(opened.jobs, batch_id, title),
+        )
     ended = [opened.jobs.get(record.id) for record in records]
     publish_table(ended, title)
     return ended

@@ -22,7 +22,7 @@ def perform(stage: Stage, shard: Shard) -> Shard:
         return replace(shard)
     last_try = task_run.run_count > POLICIES[stage].retries
     limit = LIMITS.get(stage)
-    with concurrency(limit, occupy=1, strict=False) if limit else nullcontext():
+    with concurrency(limit, occupy=1) if limit in shard.limits else nullcontext():
         return replace(shard, claims=tuple(run_stage(stage, studio(), shard.claims, last_try=last_try)))
 
 

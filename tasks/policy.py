@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -42,3 +43,10 @@ def policy(stage: Stage) -> dict[str, Any]:
         "persist_result": False,
         "cache_policy": NO_CACHE,
     }
+
+
+def existing_limits() -> frozenset[str]:
+    """Names of our limits that the server has. Asked once for a run: to try one that is not there takes seconds."""
+    with get_client(sync_client=True) as client:
+        names = {limit.name for limit in client.read_global_concurrency_limits(limit=200)}
+    return frozenset(LIMITS.values()) & names

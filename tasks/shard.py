@@ -16,6 +16,7 @@ class Shard:
     label: str  #: names the task runs, for people
     owner: str  #: holds the claims
     jobs: tuple[UUID, ...]
+    limits: frozenset[str] = frozenset()  #: the global concurrency limits that the server has
     claims: tuple[Claim, ...] = ()  #: taken by `validate`; those that failed have dropped out
 
 
@@ -24,7 +25,9 @@ SHARD_BYTES = 6_000_000
 SHARD_JOBS = 24
 
 
-def plan(records: Sequence[JobRecord], sizes: Sequence[int], owner: str) -> list[Shard]:
+def plan(
+    records: Sequence[JobRecord], sizes: Sequence[int], *, owner: str, limits: frozenset[str] = frozenset()
+) -> list[Shard]:
     """Shards over jobs, in order, of about equal work.
 
     Parameters
@@ -32,6 +35,7 @@ def plan(records: Sequence[JobRecord], sizes: Sequence[int], owner: str) -> list
     records : jobs to be done
     sizes : size of each source in bytes; 0 where it is not known, which counts as a whole shard
     owner : holder of the claims
+    limits : names of the concurrency limits that there are
     """
     shards: list[list[JobRecord]] = []
     room_bytes = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
 from mixdown.studio import Studio
@@ -14,7 +15,8 @@ from tasks.studio import studio as studio_of_tasks
 
 @pytest.fixture(scope="session", autouse=True)
 def _prefect() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
+    quiet = {PREFECT_SERVER_ANALYTICS_ENABLED: False}  # no test speaks to anybody outside
+    with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -55,7 +56,7 @@ def test_a_run_shows_the_four_stages_and_their_order(studio: Studio, tmp_path: P
 
     found = task_runs(run_id)
     assert [each.name for each in found] == [f"{stage} talk.wav" for stage in STAGES]
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.id in {upstream.id for inputs in after.task_inputs.values() for upstream in inputs}
 
 
