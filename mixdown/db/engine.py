@@ -107,7 +107,7 @@ def _with_folder(address: URL) -> URL:
 def _address(url: str) -> URL:
     try:
         address = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise InvalidRequest("The database address is not a URL.") from error
     backend = address.get_backend_name()
     if backend in ("postgresql", "postgres"):

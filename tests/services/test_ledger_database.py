@@ -325,7 +325,9 @@ def test_sqlite_keeps_every_commit(tmp_path: Path) -> None:
 # -- addresses ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["", "mixdown.db", "mysql://localhost/mixdown", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["", "mixdown.db", "postgresql://host:port/db", "mysql://localhost/x", "sqlite://", "sqlite:///:memory:"]
+)
 def test_addresses_that_are_refused(url: str) -> None:
     """What is no address, or of no database that can keep jobs, is refused."""
     with pytest.raises(InvalidRequest):
