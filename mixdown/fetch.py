@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -52,20 +51,6 @@ class Fetched:
     filename: str  #: a safe form of its owner's name for it
 
 
-def display_name(source: Source) -> str:
-    """What a message calls a source: its owner's name for it; never a credential, never a query."""
-    if source.filename:
-        name = source.filename
-    elif (local := path_of(source.uri)) is not None:
-        name = local.name
-    elif _scheme(source.uri) == "s3":
-        name = source.uri.rpartition("/")[2]
-    else:
-        host, _, path = re.split(r"[?#]", source.uri.partition("://")[2])[0].rstrip("/").partition("/")
-        name = unquote(path.rpartition("/")[2]) or host.rpartition("@")[2]
-    return "".join(character for character in name if character.isprintable()) or "the source"
-
-
 def fetch(
     source: Source,
     to: Path,
@@ -86,14 +71,14 @@ def fetch(
     SourceUnavailable, ScratchFull
         Worth trying again.
     """
-    name = display_name(source)
+    name = source.name
     if "\0" in source.uri:
         raise InvalidRequest(f"The address of {name} is not one that can be fetched.")
     path = path_of(source.uri)
     if path is not None:
-        return _as_claimed(_local(path, name, limits), source, name)
+        return _as_claimed(_local(path, source, limits), source)
     try:
-        return _as_claimed(_copied(source, to, name, limits, s3, timeout_s, transport), source, name)
+        return _as_claimed(_copied(source, to, limits, s3, timeout_s, transport), source)
     except BaseException:
         to.unlink(missing_ok=True)
         raise
@@ -113,10 +98,9 @@ def source_version(source: Source, s3: S3Options | None = None) -> str:
         return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
     if _scheme(source.uri) != "s3":
         return ""
-    name = display_name(source)
-    bucket, key = _bucket(source.uri, name, s3)
+    bucket, key = _bucket(source.uri, source.name, s3)
     try:
-        with _s3_errors(bucket, name):
+        with _s3_errors(bucket, source.name):
             return bucket.version(key)
     except SourceNotFound:
         return "missing"
@@ -124,16 +108,17 @@ def source_version(source: Source, s3: S3Options | None = None) -> str:
         return ""
 
 
-def _as_claimed(fetched: Fetched, source: Source, name: str) -> Fetched:
+def _as_claimed(fetched: Fetched, source: Source) -> Fetched:
     if source.sha256 not in (None, fetched.sha256):
-        raise SourceChanged(f"{name} is not the file that it was said to be: its SHA-256 is another.")
+        raise SourceChanged(f"{source.name} is not the file that it was said to be: its SHA-256 is another.")
     return fetched
 
 
 # -- local ----------------------------------------------------------------------------------------
 
 
-def _local(path: Path, name: str, limits: Limits) -> Fetched:
+def _local(path: Path, source: Source, limits: Limits) -> Fetched:
+    name = source.name
     fd = open_regular(path, name=name)
     try:
         before = os.fstat(fd)
@@ -145,7 +130,7 @@ def _local(path: Path, name: str, limits: Limits) -> Fetched:
         os.close(fd)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SourceUnavailable(f"{name} is still being written.")
-    return sink.fetched(path, path.name)
+    return sink.fetched(path, source.filename or path.name)
 
 
 # -- remote ---------------------------------------------------------------------------------------
@@ -154,13 +139,12 @@ def _local(path: Path, name: str, limits: Limits) -> Fetched:
 def _copied(
     source: Source,
     to: Path,
-    name: str,
     limits: Limits,
     s3: S3Options | None,
     timeout_s: float,
     transport: httpx.BaseTransport | None,
 ) -> Fetched:
-    scheme = _scheme(source.uri)
+    name, scheme = source.name, _scheme(source.uri)
     with Deadline(timeout_s) as deadline:
         if scheme == "s3":
             sink, filename = _from_s3(source.uri, to, name, limits, s3, deadline)

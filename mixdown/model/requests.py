@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
@@ -120,9 +122,20 @@ class Source(Request):
 
     @property
     def name(self) -> str:
-        """The owner's name for it, fit to be printed on one line; never a folder or a query."""
-        name = self.filename or self.uri.split("?")[0].rstrip("/")
-        return "".join(char if char.isprintable() else "\ufffd" for char in name.rsplit("/", 1)[-1])
+        """The owner's name for it, fit to be printed on one line; never a folder, a query or a credential."""
+        name = (self.filename or _last_part(self.uri)).rstrip("/").rsplit("/", 1)[-1]
+        return "".join(char if char.isprintable() else "\ufffd" for char in name) or "the recording"
+
+
+def _last_part(uri: str) -> str:
+    """What an address calls the thing it leads to. Only http knows queries; S3 keys and paths are not escaped."""
+    scheme, _, rest = uri.partition("://")
+    if scheme.lower() == "file":
+        return unquote(rest)
+    if scheme.lower() not in ("http", "https"):
+        return uri
+    host, _, path = re.split(r"[?#]", rest)[0].rstrip("/").partition("/")
+    return unquote(path) or host.rpartition("@")[2]
 
 
 class Enhance(Request):

@@ -21,15 +21,18 @@ from mixdown.storage.place import Place
 #: Where a stranger's job may have copies delivered; other fsspec addresses are for operators to choose.
 _DELIVERABLE = ("file://", "s3://", "memory://")
 
+#: fsspec knows these, but can only read them, or takes another machine's name for a folder of this one.
+_UNSUITABLE = ("file:", "local:", "http:", "https:", "data:")
+
 
 def open_place(url: str, s3: S3Options | None) -> Place:
     """The folder or bucket that an address names."""
-    path = path_of(str(Path(url).expanduser()) if url.startswith("~") else url)
+    path = path_of(str(Path(url).expanduser()) if url.startswith("~/") else url)
     if path is not None:
         return Folder(path)
     if not url.startswith("s3://"):
-        if url.startswith(("file:", "local:")):  # fsspec would take another machine's name for a folder
-            raise InvalidRequest(f"{url} is not a folder of this machine.")
+        if url.startswith(_UNSUITABLE):
+            raise InvalidRequest(f"Nothing can be stored at {url}: it takes a folder or s3://bucket/prefix.")
         return Bucket(url)
     from mixdown.storage.s3 import S3Bucket  # here: it takes a second, and not everyone uses S3
 

@@ -27,7 +27,7 @@ from mixdown.errors import (
     SourceTooLarge,
     SourceUnavailable,
 )
-from mixdown.fetch import Fetched, display_name, fetch, source_version
+from mixdown.fetch import Fetched, fetch, source_version
 from mixdown.model import Limits, Source
 from mixdown.storage import S3Options
 from tests.services.s3_server import S3
@@ -209,25 +209,6 @@ def test_the_version_of_a_local_source_is_cheap_and_telling(tmp_path: Path) -> N
     assert len({missing, first, touched, replaced}) == 4
     assert source_version(Source(uri="https://example.org/talk.wav")) == ""
     assert source_version(Source(uri="bad\0name")) == "missing"
-
-
-@pytest.mark.parametrize(
-    ("uri", "filename", "name"),
-    [
-        ("https://user:secret@example.org/a/My%20talk.mp3?sig=secret", None, "My talk.mp3"),
-        ("https://user:secret@example.org/?sig=secret", None, "example.org"),
-        ("https://user:secret@example.org", None, "example.org"),
-        ("s3://bucket/a b/c%20d.wav", None, "c%20d.wav"),
-        ("/recordings/a%20b.wav", None, "a%20b.wav"),
-        ("file:///recordings/a%20b.wav", None, "a b.wav"),
-        ("/recordings/two\nlines\x1b[31m.wav", None, "twolines[31m.wav"),
-        ("https://example.org/x", "Interview.wav", "Interview.wav"),
-        ("/", None, "the source"),
-    ],
-)
-def test_a_source_is_called_by_its_name(uri: str, filename: str | None, name: str) -> None:
-    """A message names the file; never a credential, a query or a control character."""
-    assert display_name(Source(uri=uri, filename=filename)) == name
 
 
 # -- S3 -------------------------------------------------------------------------------------------

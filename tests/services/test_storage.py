@@ -439,6 +439,13 @@ def test_strange_targets_are_refused(store: ObjectStore) -> None:
 # -- the store itself -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("url", ["nonsense://x", "https://example.org", "file://elsewhere/x", "s3://", "s3:///x"])
+def test_a_root_that_cannot_be_is_refused(url: str) -> None:
+    """An address that nothing can be stored at is an invalid request, found before anything is written."""
+    with pytest.raises(InvalidRequest):
+        ObjectStore(url).ping()
+
+
 def test_a_store_that_is_there_answers(store: ObjectStore, root: Root) -> None:
     """Ping passes before anything was stored, and leaves nothing behind."""
     store.ping()
