@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
@@ -77,11 +77,11 @@ def fetch(
     path = path_of(source.uri)
     if path is not None:
         return _as_claimed(_local(path, source, limits), source)
-    try:
-        return _as_claimed(_copied(source, to, limits, s3, timeout_s, transport), source)
-    except BaseException:
-        to.unlink(missing_ok=True)
-        raise
+    with ExitStack() as on_error:
+        on_error.callback(to.unlink, missing_ok=True)
+        fetched = _as_claimed(_copied(source, to, limits, s3, timeout_s, transport), source)
+        on_error.pop_all()
+        return fetched
 
 
 def source_version(source: Source, s3: S3Options | None = None) -> str:

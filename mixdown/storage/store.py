@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -97,12 +97,11 @@ class ObjectStore:
 
     def download(self, obj: StoredObject, path: Path) -> None:
         """Write the object to `path`; CorruptObject, and no file, when it is not what was stored."""
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(path.unlink, missing_ok=True)
             with scratch_errors(), path.open("wb") as file:
                 file.writelines(self._checked_chunks(obj))
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            on_error.pop_all()
 
     def promote(self, staged: StoredObject, key: str) -> StoredObject:
         """Give a staged object its final key, copied by the store itself; safe to repeat.
