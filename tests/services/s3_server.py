@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from mixdown.storage import S3Options
@@ -95,8 +97,12 @@ def _moto() -> Iterator[S3Options]:
 @contextmanager
 def _radosgw() -> Iterator[S3Options]:
     radosgw.install()
+    for left_over in Path("/tmp").glob("mixdown-rgw-*"):  # by test runs that were killed
+        if not psutil.pid_exists(int(left_over.name.split("-")[2])):
+            shutil.rmtree(left_over, ignore_errors=True)
     # A short path: Ceph's admin sockets must fit in 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="rgw-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    prefix = f"mixdown-rgw-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir="/tmp", ignore_cleanup_errors=True) as folder:
         gateway = radosgw.RadosGateway(Path(folder))
         gateway.start()
         try:
