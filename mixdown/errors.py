@@ -23,6 +23,7 @@
       - InvalidSamples          invalid_samples
       - SilentAudio             silent_audio
     + TimedOut                  timed_out
+    + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
     + IllegalTransition         illegal_transition
     + ClaimLost                 claim_lost
@@ -209,6 +210,12 @@ class TimedOut(PermanentError):
     """The work took longer than this installation allows."""
 
     code = "timed_out"
+
+
+class KeepsCrashing(PermanentError):
+    """Every process that worked on this recording died over it."""
+
+    code = "keeps_crashing"
 
 
 # -- the ledger -----------------------------------------------------------------------------------

@@ -17,7 +17,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 from mixdown.chain import effective_steps, result_key
 from mixdown.codec.probe import probe
-from mixdown.errors import INTERNAL, ClaimLost, Interrupted, PermanentError, RetryableError, SourceChanged
+from mixdown.errors import (
+    INTERNAL,
+    ClaimLost,
+    Interrupted,
+    KeepsCrashing,
+    PermanentError,
+    RetryableError,
+    SourceChanged,
+)
 from mixdown.fetch import Fetched, fetch
 from mixdown.findings import Processed, Validated
 from mixdown.model import (
@@ -39,6 +47,9 @@ from mixdown.studio import Studio
 from mixdown.webhooks import payload_for, retry_at
 
 logger = logging.getLogger(__name__)
+
+#: How many processes may die over a job before it is left alone.
+MOST_ATTEMPTS = 5
 
 
 # -- one stage over some jobs ---------------------------------------------------------------------
@@ -110,6 +121,8 @@ def _give_up(studio: Studio, claim: Claim, stage: Stage, code: str, message: str
 def validate(studio: Studio, claim: Claim) -> None:
     """Fetch the source, hash and probe it, refuse what is not accepted, and find out if it is done already."""
     record = studio.jobs.get(claim.job_id)
+    if record.attempts > MOST_ATTEMPTS:
+        raise KeepsCrashing(f"{MOST_ATTEMPTS} processes died over “{record.spec.filename}”; it is left alone now.")
     if _completed(record, Stage.validate):
         return
     spec = record.spec
@@ -295,10 +308,10 @@ def deliver(studio: Studio, delivery: Delivery) -> bool:
 
 
 def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:
-    """The outbox rows of a job that has ended. The same end gives the same ids."""
+    """The outbox rows of a job that has ended. The same end of the same claim gives the same ids."""
     return [
         Delivery(
-            id=uuid5(NAMESPACE_URL, f"{record.id}/{record.attempts}/{target.url}"),
+            id=uuid5(NAMESPACE_URL, f"{record.id}/{record.fence}/{target.url}"),
             job_id=record.id,
             target=target,
             payload=payload_for(record),

@@ -108,9 +108,12 @@ _FAIL = _held_to(
     owner=None,
     finished_at=_NOW,
 )
-_RELEASE = _held_to(Status.queued, owner=None)
+# A job given back on purpose was not attempted: only a process that died over it counts.
+_RELEASE = _held_to(Status.queued, owner=None, attempts=Job.attempts - 1)
 _CANCEL = _to(Status.cancelled, Job.id == bindparam("job"), owner=None, finished_at=_NOW).returning(*RECORD)
-_RELEASE_ALL = _to(Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None).returning(Job.id)
+_RELEASE_ALL = _to(
+    Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None, attempts=Job.attempts - 1
+).returning(Job.id)
 _REAP = _to(Status.queued, _SILENT, owner=None).returning(Job.id)
 
 

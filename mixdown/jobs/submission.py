@@ -98,7 +98,7 @@ def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) 
     connection.execute(
         update(Job)
         .where(Job.id == bindparam("job"), Job.status.in_(LEGAL[Status.queued]))
-        .values(status=Status.queued, progress=0.0, work={}, spec=bindparam("wanted"), **fresh),
+        .values(status=Status.queued, progress=0.0, attempts=0, work={}, spec=bindparam("wanted"), **fresh),
         [{"job": job_id, "wanted": again[job_id]} for job_id in sorted(again)],
     )
     note(connection, list(again), "requeued", now, "asked for again")

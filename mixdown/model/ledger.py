@@ -86,7 +86,7 @@ class JobRecord:
     flow_run_id: UUID | None = None  #: the Prefect flow run that carries it, if one does
     owner: str | None = None  #: the process that holds the claim
     fence: int = 0  #: grows with each claim; a write under an older fence is refused
-    attempts: int = 0  #: how often it was claimed
+    attempts: int = 0  #: how often a process took it up, and did not give it back, since it was asked for
     created_at: datetime
     started_at: datetime | None = None
     heartbeat_at: datetime | None = None

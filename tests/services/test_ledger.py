@@ -87,7 +87,7 @@ def test_a_job_without_a_result_is_tried_again_when_asked_again(job_store: JobSt
 
     assert again == job_store.get(job.id)
     assert again.status is Status.queued
-    assert again == replace(job, spec=spec("other name.wav"), fence=1, attempts=1)
+    assert again == replace(job, spec=spec("other name.wav"), fence=1)
     assert [event.kind for event in job_store.events(job.id)] == [
         "queued",
         "claimed",
