@@ -8,12 +8,9 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
-from rich.console import Console
 
-from mixdown.cli import in_sentences
+from mixdown.cli import in_sentences, out
 from mixdown.settings import Settings
-
-out = Console()
 
 #: How Prefect's own server is run: nothing sent anywhere, events kept for two days, and the batch sizes
 #: that cut its CPU threefold under load (DESIGN §8).

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
-from rich.console import Console
-
+from mixdown.cli import out
 from mixdown.console import live, reasons, results_table
 from mixdown.examples import make_examples
 from mixdown.model import JobRecord, JobSpec, Status
@@ -17,8 +16,6 @@ from mixdown.studio import Studio, open_studio
 from mixdown.submission import enhance_specs, known, sources, submit
 
 PRESET = "podcast"
-
-out = Console()
 
 
 def run_demo(home: Path, *, shown_as: Path, batch_id: UUID) -> None:

@@ -39,7 +39,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out, err = Console(), Console(stderr=True)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; a file gets lines that a table fits in."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=120)
+
+
+out, err = _console(), _console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Files = Annotated[
@@ -60,7 +68,9 @@ def _main(
     if version:
         out.print(f"mixdown {__version__}")
         raise typer.Exit
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(message)s")
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.INFO if verbose else logging.ERROR)
+    logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
 
 
 @app.command()
