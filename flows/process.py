@@ -70,7 +70,7 @@ def process_batch(
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
     """
-    recordings = expand(sources)
+    recordings = expand(sources, deliver_to=deliver_to)
     specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
     records = run_to_end(specs, title=f"{len(specs)} recordings")
     return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

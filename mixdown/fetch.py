@@ -98,13 +98,13 @@ def source_version(source: Source, s3: S3Options | None = None) -> str:
         return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}"
     if _scheme(source.uri) != "s3":
         return ""
-    bucket, key = _bucket(source.uri, source.name, s3)
     try:
+        bucket, key = _bucket(source.uri, source.name, s3)
         with _s3_errors(bucket, source.name):
             return bucket.version(key)
     except SourceNotFound:
         return "missing"
-    except SourceForbidden:
+    except (SourceForbidden, InvalidRequest):  # an address that is none ends its own job, when it is fetched
         return ""
 
 

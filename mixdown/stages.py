@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 from mixdown.chain import effective_steps, result_key
@@ -156,7 +155,7 @@ def _reachable(
     What lies in S3 stays there. A local file is read in place where the results are local too: then
     all work happens on this machine. Everything else is copied under the job's own prefix.
     """
-    scheme = urlsplit(source.uri).scheme
+    scheme = source.uri.partition("://")[0].lower()
     in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
     if in_place or already_made:
         return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False

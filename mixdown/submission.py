@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
+
+from pydantic import ValidationError
 
 from mixdown.chain import effective_steps
 from mixdown.errors import InvalidRequest
@@ -21,6 +24,7 @@ from mixdown.model import (
     WebhookTarget,
     digest,
 )
+from mixdown.storage import path_of
 from mixdown.studio import Studio
 
 #: What is taken for a recording when a folder is handed in.
@@ -69,13 +73,15 @@ def enhance_specs(
     """A request for each recording, all alike; UnknownPreset if there is no such preset."""
     work = Enhance(preset=str(preset), steps=tuple(steps) if steps else None, noise_reduction=noise_reduction)
     effective_steps(work)
+    with _in_a_sentence("a webhook address"):
+        notify = (WebhookTarget(url=notify_url),) if notify_url else ()
     return [
         JobSpec(
             source=recording,
             work=work,
             outputs=tuple(outputs),
             deliver_to=_absolute(deliver_to) if deliver_to else None,
-            notify=(WebhookTarget(url=notify_url),) if notify_url else (),
+            notify=notify,
         )
         for recording in recordings
     ]
@@ -83,7 +89,7 @@ def enhance_specs(
 
 def _absolute(place: str) -> str:
     """A folder from the root on, as its name must mean the same everywhere; an address as it is."""
-    return place if "://" in place else str(Path(place).expanduser().resolve())
+    return place if "://" in place else _address(_followed(_expanded(place)))
 
 
 def submission_key(studio: Studio, spec: JobSpec) -> str:
@@ -92,15 +98,18 @@ def submission_key(studio: Studio, spec: JobSpec) -> str:
     return digest(spec.model_dump(mode="json"), version, studio.objects.root)
 
 
-def sources(names: Sequence[str]) -> list[Source]:
+def sources(names: Sequence[str], *, deliver_to: str | None = None) -> list[Source]:
     """Sources for what a person names: files, folders (every recording below them) and addresses.
+
+    Where masters are delivered to a folder below one that was named, they are not taken for recordings.
 
     Raises
     ------
     InvalidRequest
-        A folder holds no recording.
+        A folder holds no recording; a name is none.
     """
-    return [source for name in names for source in _sources_at(name)]
+    masters = _followed(_expanded(deliver_to)) if deliver_to and "://" not in deliver_to else None
+    return [source for name in names for source in _sources_at(name, masters)]
 
 
 def only(found: Sequence[Source]) -> Source:
@@ -110,23 +119,73 @@ def only(found: Sequence[Source]) -> Source:
     return found[0]
 
 
-def _sources_at(name: str) -> list[Source]:
-    scheme = urlsplit(name).scheme.lower()
-    if scheme in ("s3", "http", "https"):
-        return [Source(uri=name)]
-    path = Path(unquote(urlsplit(name).path) if scheme == "file" else name).expanduser()
-    if not path.is_dir():
-        # A link is followed here, where a person named it, and nowhere later.
-        return [Source(uri=str(path.resolve()), filename=path.name)]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in RECORDING_SUFFIXES)
+def _sources_at(name: str, masters: Path | None) -> list[Source]:
+    if not name or "\0" in name:
+        raise InvalidRequest("A recording needs a name, without a NUL in it.")
+    path = path_of(name) if "://" in name or name[:5].lower() == "file:" else _expanded(name)
+    if path is None:  # an address; what is wrong with one is found out by who fetches it
+        with _in_a_sentence("the address of a recording"):
+            return [Source(uri=name)]
+    if not _is_folder(path):
+        return [_local(path)]
+    found = [file for file in _below(_followed(path), masters) if file.suffix.lower() in RECORDING_SUFFIXES]
     if not found:
         raise InvalidRequest(f"There is no recording in the folder “{path.name}”.")
-    return [Source(uri=str(file.resolve()), filename=file.name) for file in found]
+    return [_local(file) for file in sorted(found)]
+
+
+def _below(root: Path, masters: Path | None) -> Iterator[Path]:
+    """Every file below a folder, but for those in a folder of masters that lies in it."""
+    for name, folders, files in os.walk(root):
+        folder = Path(name)
+        folders[:] = [each for each in folders if folder / each != masters]
+        yield from (folder / file for file in files)
+
+
+def _local(path: Path) -> Source:
+    """A local recording. A link is followed here, where a person named it, and nowhere later."""
+    with _in_a_sentence("the path of a recording"):
+        return Source(uri=_address(_followed(path)), filename=os.fsencode(path.name).decode(errors="replace"))
+
+
+def _expanded(name: str) -> Path:
+    with suppress(RuntimeError):  # no such user: the tilde is a part of the name
+        return Path(name).expanduser().absolute()
+    return Path(name).absolute()
+
+
+def _followed(path: Path) -> Path:
+    """The path with links followed, as far as they lead anywhere."""
+    with suppress(RuntimeError):  # links that go round in a circle
+        return path.resolve()
+    return path
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):  # a name that is too long
+        return path.is_dir()
+    return False
+
+
+def _address(path: Path) -> str:
+    """A path as text; where its bytes are no text, percent-encoded as a `file://` address."""
+    readable = os.fsencode(path).decode(errors="replace")
+    return readable if readable == str(path) else path.as_uri()
+
+
+@contextmanager
+def _in_a_sentence(what: str) -> Iterator[None]:
+    """Raise InvalidRequest for a value that the model refuses."""
+    try:
+        yield
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InvalidRequest(f"This is not {what}: {reason[0].lower()}{reason[1:]}.") from error
 
 
 def size_hint_bytes(source: Source) -> int:
     """Size of a local source, for planning; 0 where finding out would cost a request or is not possible."""
-    if urlsplit(source.uri).scheme in ("s3", "http", "https"):
-        return 0
-    path = Path(source.uri)
-    return path.stat().st_size if path.is_file() else 0
+    path = path_of(source.uri)
+    with suppress(OSError):
+        return path.stat().st_size if path is not None and path.is_file() else 0
+    return 0

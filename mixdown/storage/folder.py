@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from mixdown.owner import is_alive, this_process
 from mixdown.storage.place import Place
@@ -158,7 +158,7 @@ def path_of(uri: str) -> Path | None:
         if host not in ("", "localhost"):
             return None
         path = slash + path
-    return Path(unquote(path)).absolute() if path else None
+    return Path(os.fsdecode(unquote_to_bytes(path))).absolute() if path else None
 
 
 def _publish(partial: Path, target: Path) -> None:
