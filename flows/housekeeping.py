@@ -13,7 +13,7 @@ def housekeeping() -> None:
     """Requeue abandoned jobs, deliver waiting notifications, sweep scratch, delete expired results."""
     done = keep_house(studio())
     get_run_logger().info(
-        "%d abandoned jobs queued again, %d notifications sent, %d scratch folders swept, %d results expired",
+        "%d abandoned jobs queued again, %d notifications sent, %d leftovers swept, %d results expired",
         len(done.requeued),
         done.delivered,
         done.swept,

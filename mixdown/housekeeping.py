@@ -19,7 +19,7 @@ class Housekeeping:
 
     requeued: list[UUID]
     delivered: int
-    swept: int
+    swept: int  #: scratch folders and unfinished uploads that nobody will finish
     expired: int
 
 
@@ -28,7 +28,7 @@ def keep_house(studio: Studio) -> Housekeeping:
     return Housekeeping(
         requeued=studio.jobs.reap(lease_s=studio.settings.lease_s),
         delivered=deliver_waiting(studio),
-        swept=studio.sweep(),
+        swept=studio.sweep() + studio.objects.sweep(),
         expired=expire(studio),
     )
 
