@@ -1,0 +1,182 @@
+"""`mixdown serve` and `mixdown deploy`: deployments that can be run by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.signals import recording
+
+MIXDOWN = [sys.executable, "-m", "mixdown.cli"]
+START_S = 120.0
+
+
+class Served:
+    """A running `mixdown serve`."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/api"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
+        self.env = {**clean, "MIXDOWN_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        self._log = (home.parent / "serve.log").open("w+b")
+        self.process = subprocess.Popen(
+            [*MIXDOWN, "serve", "--port", str(port)],
+            env=self.env,
+            cwd=home.parent,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def said(self) -> str:
+        """What the command has printed."""
+        self._log.flush()
+        return Path(self._log.name).read_text(errors="replace")
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment, once the server has it."""
+        deadline_s = time.monotonic() + START_S
+        while time.monotonic() < deadline_s:
+            assert self.process.poll() is None, self.said()
+            try:
+                answer = httpx.get(f"{self.url}/deployments/name/{name}", timeout=10)
+                if answer.status_code == httpx.codes.OK:
+                    return dict(answer.json())
+            except httpx.TransportError:
+                pass
+            time.sleep(0.5)
+        raise AssertionError(self.said())
+
+    def stop(self) -> int:
+        """Ctrl-C, and the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(timeout=60)
+        self._log.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server for the tests of this file."""
+    home = tmp_path_factory.mktemp("served") / "home"
+    home.mkdir()
+    server = Served(home)
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+def _python(program: str, served: Served, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**served.env, "PREFECT_API_URL": served.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_deployment_is_served(served: Served) -> None:
+    """The four deployments of prefect.yaml are there, each with a description and a schema to fill in."""
+    for name in (
+        "process-audio/default",
+        "process-batch/default",
+        "housekeeping/nightly",
+        "deliver-notifications/every-5-minutes",
+    ):
+        deployment = served.deployment(name)
+
+        assert deployment["description"]
+        assert deployment["tags"]
+        assert deployment["entrypoint"].startswith("flows.")
+
+
+def test_the_run_form_has_nothing_null_in_it(served: Served) -> None:
+    """What the form shows at first can be sent as it is: Prefect's server refuses a null that its form sent."""
+    for name in ("process-audio/default", "process-batch/default"):
+        schema = served.deployment(name)["parameter_openapi_schema"]
+
+        assert all(each.get("description") for each in schema["properties"].values())
+        assert "null" not in json.dumps(schema)
+
+
+def test_a_deployment_is_run_by_name(served: Served, tmp_path: Path) -> None:
+    """`run_deployment` from another process delivers, and the command line sees the job."""
+    source = recording(tmp_path / "talk.wav")
+    served.deployment("process-audio/default")
+
+    said = _python(
+        "from prefect.deployments import run_deployment\n"
+        f"run = run_deployment('process-audio/default', parameters={{'source': {str(source)!r}, "
+        f"'deliver_to': {str(tmp_path / 'out')!r}}}, timeout=120)\n"
+        "print(run.name, run.state.name)",
+        served,
+        tmp_path,
+    )
+
+    assert said.split() == ["talk.wav", "Completed"]
+    assert (tmp_path / "out" / "talk.mp3").stat().st_size > 10_000
+    listed = subprocess.run([*MIXDOWN, "jobs", "--json"], env=served.env, capture_output=True, check=True)
+    assert [(job["filename"], job["state"]) for job in json.loads(listed.stdout)] == [("talk.wav", "succeeded")]
+
+
+def test_deploy_registers_everything_with_a_server(served: Served, tmp_path: Path) -> None:
+    """`mixdown deploy` makes the pool, the limits, the block types and the deployments, from any folder."""
+    done = subprocess.run(
+        [*MIXDOWN, "deploy", "--work-pool", "studio"],
+        cwd=tmp_path,
+        env={**served.env, "PREFECT_API_URL": served.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert httpx.get(f"{served.url}/work_pools/studio").json()["type"] == "process"
+    assert served.deployment("process-batch/default")["work_pool_name"] == "studio"
+    kinds = {each["slug"] for each in httpx.post(f"{served.url}/block_types/filter", json={}).json()}
+    assert {"audio-bucket", "job-database", "webhook-signing"} <= kinds
+
+
+def test_a_taken_port_is_said_to_be_taken(served: Served, tmp_path: Path) -> None:
+    """A second server on the same port ends at once, with a sentence."""
+    served.deployment("process-audio/default")
+    port = served.url.split(":")[2].split("/")[0]
+
+    done = subprocess.run(
+        [*MIXDOWN, "serve", "--port", port],
+        cwd=tmp_path,
+        env=served.env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "Choose another port" in done.stderr
+
+
+def test_ctrl_c_stops_the_server_too(served: Served) -> None:
+    """After an interrupt nothing answers any more."""
+    served.deployment("process-audio/default")
+
+    served.stop()
+
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{served.url}/health", timeout=5)
