@@ -133,6 +133,7 @@ class _Rendering:
         self._name = name
         self._limits = limits
         self._providers = providers
+        self._source_hz = 0  #: known once the source is open
         self._warnings: list[str] = []
         self._pictured = PeakCollector()
 
@@ -165,6 +166,7 @@ class _Rendering:
     ) -> tuple[ProbedAudio, LevelReport, Intermediate, Sequence[Step]]:
         """Decode and restore into an intermediate; without noise reduction where that would harm."""
         with open_audio(self._source, name=self._name, limits=self._limits) as reader:
+            self._source_hz = reader.sample_rate_hz
             meter = LoudnessMeter(reader.sample_rate_hz, reader.channels)
             self._pictured = PeakCollector()
             recording = Intermediate(
@@ -240,6 +242,7 @@ class _Rendering:
     ) -> tuple[Master, PeakCollector]:
         """Encode, measure what was encoded, and mend it until it is on target."""
         channels = output.channels or recording.channels
+        rate_hz = delivered_rate_hz(self._source_hz, output)
         target_lufs, ceiling_dbtp = loudness.target_for(channels), loudness.ceiling_dbtp
         tick = _ticker(progress, 4 * recording.frames / recording.sample_rate_hz, recording.sample_rate_hz)
         mastering = Mastering(recording, channels=channels, tick=tick)
@@ -249,7 +252,7 @@ class _Rendering:
         overshoot_db = (0.0 if output.format.lossless else CODEC_OVERSHOOT_DB) - make_up_db
         for attempt in range(1, MOST_ENCODES + 1):
             drive = mastering.drive_for(target_lufs + make_up_db, ceiling_dbtp - overshoot_db)
-            _encode(mastering.limited(drive), recording, output, channels, path, tags)
+            _encode(mastering.limited(drive), recording, output, rate_hz, channels, path, tags)
             after, peaks = self._measured(path)
             off_lu = after.integrated_lufs - target_lufs
             over_db = after.true_peak_dbtp - ceiling_dbtp
@@ -278,10 +281,15 @@ class _Rendering:
         return meter.report(), peaks
 
 
+def delivered_rate_hz(source_rate_hz: int, output: OutputSpec) -> int:
+    """The sample rate of a master in Hz: the one asked for, else the 44.1 kHz of its source or 48 kHz."""
+    natural_hz = source_rate_hz if source_rate_hz == 44_100 else 48_000
+    return encodable_rate_hz(output.format, output.sample_rate_hz or natural_hz)
+
+
 def chain_rate_hz(source_rate_hz: int, outputs: Sequence[OutputSpec]) -> int:
     """The sample rate a recording is worked in: the highest one that is delivered, in Hz."""
-    natural_hz = source_rate_hz if source_rate_hz == 44_100 else 48_000
-    return max(encodable_rate_hz(output.format, output.sample_rate_hz or natural_hz) for output in outputs)
+    return max(delivered_rate_hz(source_rate_hz, output) for output in outputs)
 
 
 def chain_channels(source_channels: int, outputs: Sequence[OutputSpec]) -> int:
@@ -306,14 +314,13 @@ def _encode(
     blocks: Iterable[Block],
     recording: Intermediate,
     output: OutputSpec,
+    rate_hz: int,
     channels: int,
     path: Path,
     tags: Tags,
 ) -> None:
-    chain_hz = recording.sample_rate_hz
-    rate_hz = encodable_rate_hz(output.format, output.sample_rate_hz or chain_hz)
     with open_writer(path, output, sample_rate_hz=rate_hz, channels=channels, tags=tags) as writer:
-        for block in run([Resampler(chain_hz, rate_hz, channels)], blocks):
+        for block in run([Resampler(recording.sample_rate_hz, rate_hz, channels)], blocks):
             writer.write(block)
 
 
