@@ -23,6 +23,9 @@ LARGEST_GAIN_DB = 40.0
 TOLERANCE_LU = 0.03
 _MOST_ROUNDS = 5
 
+#: The least part of a dB of drive that is taken to become loudness, so that no step is a leap.
+_LEAST_KEPT = 0.2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drive:
@@ -66,12 +69,17 @@ class Mastering:
         gain_db = min(target_lufs - self._level.integrated_lufs, LARGEST_GAIN_DB)
         if self._level.true_peak_dbtp + gain_db <= ceiling_dbtp:
             return Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)
+        gain_before_db, short_before_lu, kept = gain_db, 0.0, 1.0
         for _ in range(_MOST_ROUNDS):
             limited = self._measure(self.limited(Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)))
             short_lu = target_lufs - limited.integrated_lufs
             if abs(short_lu) <= TOLERANCE_LU or gain_db >= LARGEST_GAIN_DB:
                 break
-            gain_db = min(gain_db + short_lu, LARGEST_GAIN_DB)
+            if gain_db != gain_before_db:
+                kept = (short_before_lu - short_lu) / (gain_db - gain_before_db)
+                kept = min(1.0, max(_LEAST_KEPT, kept))
+            gain_before_db, short_before_lu = gain_db, short_lu
+            gain_db = min(gain_db + short_lu / kept, LARGEST_GAIN_DB)
         return Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)
 
     def limited(self, drive: Drive) -> Iterator[Block]:
