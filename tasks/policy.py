@@ -29,6 +29,8 @@ def policy(stage: Stage) -> dict[str, Any]:
     There is no `timeout_seconds`: in a thread Prefect cannot keep it, and warns so at every run. Each job
     has its own deadline instead (`StagePolicy.timeout_s`), kept where its work is done.
 
+    There are no tags: Prefect takes a slot for each at every task run; those of the deployment are inherited.
+
     No results are persisted: the ledger holds them, and a stored Prefect result could name pickle as
     its own serializer.
     """
@@ -39,7 +41,6 @@ def policy(stage: Stage) -> dict[str, Any]:
         "retry_delay_seconds": retry.delays_s,
         "retry_jitter_factor": retry.jitter,
         "retry_condition_fn": is_retryable,
-        "tags": ["mixdown", stage.value],
         "persist_result": False,
         "cache_policy": NO_CACHE,
     }
