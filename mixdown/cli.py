@@ -113,7 +113,7 @@ def process(
 
     with in_sentences():
         specs = enhance_specs(
-            sources(files),
+            sources(files, deliver_to=deliver_to),
             preset=preset,
             noise_reduction=noise_reduction,
             outputs=[
@@ -291,7 +291,8 @@ def _document(record: JobRecord) -> dict[str, Any]:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    speaks_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not speaks_unicode, default=str) + "\n")
 
 
 @contextmanager
