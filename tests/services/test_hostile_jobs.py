@@ -16,7 +16,9 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
+from mixdown.cli import app
 from mixdown.model import (
     AudioFormat,
     Enhance,
@@ -251,13 +253,17 @@ class Ran:
 def command(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """`mixdown process` over the whole folder, at ten minutes of audio at most."""
     folder = tmp_path_factory.mktemp("command")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
-    here = {"MIXDOWN_HOME": str(folder / "home"), "MIXDOWN_MAX_DURATION_S": "600", "PYTHONPATH": str(ROOT)}
     (folder / "cwd").mkdir()
+    return process(folder, str(inbox), "--out", "../deep/masters", "--json", MIXDOWN_MAX_DURATION_S="600")
+
+
+def process(folder: Path, *arguments: str, **settings: str) -> Ran:
+    """Run the command in `cwd` of this folder, with `home` of this folder for its home."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
     ran = subprocess.run(
-        [sys.executable, "-m", "mixdown.cli", "process", str(inbox), "--out", "../deep/masters", "--json"],
+        [sys.executable, "-m", "mixdown.cli", "process", *arguments],
         cwd=folder / "cwd",
-        env={**clean, **here},
+        env={**clean, "MIXDOWN_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), **settings},
         capture_output=True,
         check=False,
     )
@@ -298,6 +304,44 @@ def test_command_line_writes_where_it_was_told(command: Ran) -> None:
     assert len(list(masters.iterdir())) == len(
         {master["uri"] for each in json.loads(command.out) for master in each["masters"]}
     )
+
+
+def test_command_line_in_a_terminal_without_unicode(inbox: Path, tmp_path: Path) -> None:
+    """Names that it cannot print are escaped in the JSON; a second run finds all done, masters among it or not."""
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / "cwd" / "🎧.wav").hardlink_to(inbox / "good.wav")
+
+    ran = [process(tmp_path, ".", "--json", PYTHONIOENCODING="ascii") for _ in range(2)]
+
+    for each in ran:
+        [document] = json.loads(each.out)
+        assert (each.code, each.err, document["filename"]) == (0, "", "🎧.wav")
+    assert ran[0].out == ran[1].out
+    assert [path.name for path in (tmp_path / "cwd" / "masters").iterdir()] == ["🎧.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["x.wav", "--notify", "example.org"], 2, "This is not a webhook address"),
+        (["x.wav", "--preset", "vinyl"], 2, "There is no preset “vinyl”"),
+        (["."], 2, "There is no recording in the folder “empty”"),
+        ([""], 2, "A recording needs a name"),
+    ],
+)
+def test_command_line_refuses_what_makes_no_sense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, sentence: str
+) -> None:
+    """Exit code 2 and a sentence; nothing is written down."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    ran = CliRunner().invoke(app, ["process", *arguments], env={"MIXDOWN_HOME": str(tmp_path / "home")})
+
+    assert (ran.exit_code, ran.stdout) == (code, "")
+    assert sentence in " ".join(ran.stderr.split())
+    assert tree(tmp_path) == {folder}
 
 
 # -- no room --------------------------------------------------------------------------------------

@@ -61,7 +61,9 @@ def test_own_steps_replace_the_preset() -> None:
 
 def test_noise_reduction_of_the_job_replaces_that_of_the_chain() -> None:
     """The override changes every noise reduction there is, where it stands, and nothing else."""
-    work = own(Denoise(), HighPass(), Denoise(reduction=NoiseReduction.db12), MASTERED, noise_reduction="full")
+    work = own(
+        Denoise(), HighPass(), Denoise(reduction=NoiseReduction.db12), MASTERED, noise_reduction=NoiseReduction.full
+    )
 
     full = Denoise(reduction=NoiseReduction.full)
     assert chain.effective_steps(work) == (full, HighPass(), full, MASTERED)
