@@ -43,7 +43,9 @@ def _errors(root: type[MixdownError] = MixdownError) -> Iterator[type[MixdownErr
 
 def _help(*words: str) -> str:
     clean = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    return subprocess.run([*MIXDOWN, *words, "--help"], capture_output=True, text=True, check=True, env=clean).stdout
+    return subprocess.run(
+        [*MIXDOWN, *words, "--help"], capture_output=True, text=True, check=True, env=clean
+    ).stdout
 
 
 @pytest.fixture
@@ -117,7 +119,9 @@ def test_every_command_of_the_readme_runs(words: list[str], desk: dict[str, str]
         assert options <= set(re.findall(r"--[a-z-]+", _help(words[1])))
         return
 
-    done = subprocess.run([*MIXDOWN, *words[1:]], cwd=tmp_path, env=desk, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*MIXDOWN, *words[1:]], cwd=tmp_path, env=desk, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
