@@ -8,6 +8,7 @@ its loudness or its peaks, it is made again with that made up for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,9 @@ _LATER_TOLERANCE = 1.5
 
 #: Peaks a lossy codec adds to limited audio; allowed for from the start, as encoding twice is dear.
 CODEC_OVERSHOOT_DB = 0.3
+
+#: What strangers are held to does not bind our own masters: a WAV may well be larger than its source.
+_OUR_OWN = Limits(source_bytes=2**62, duration_s=math.inf)
 
 #: Told how far a job is (0 to 1); may raise to stop it.
 Progress = Callable[[float], None]
@@ -300,7 +304,7 @@ class _Rendering:
     def _measured(self, path: Path) -> tuple[LevelReport, PeakCollector]:
         """Levels and waveform of a delivered file, from its bytes."""
         peaks = PeakCollector()
-        with open_audio(path, name=self._name, limits=self._limits) as reader:
+        with open_audio(path, name=self._name, limits=_OUR_OWN) as reader:
             meter = LoudnessMeter(reader.sample_rate_hz, reader.channels)
             for block in _tapped(reader.blocks(), peaks.push):
                 meter.push(block)

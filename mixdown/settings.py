@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     max_source_bytes: int = Field(default=8 * 2**30, gt=0, description="Largest source accepted, in bytes.")
     max_duration_s: float = Field(default=6 * 3600.0, gt=0, description="Longest recording accepted, in seconds.")
     max_channels: int = Field(default=16, ge=1, le=64, description="Most channels accepted.")
+    accepted_formats: str = Field(
+        default="", description="Kinds of file accepted, such as `wav,flac,mp3`. Default: every kind there is."
+    )
     fetch_timeout_s: float = Field(
         default=900.0, gt=0, description="Longest time a source may take to arrive, in seconds."
     )
@@ -89,6 +92,10 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What sources are accepted."""
+        named = frozenset(kind.strip().lower() for kind in self.accepted_formats.split(",") if kind.strip())
         return Limits(
-            source_bytes=self.max_source_bytes, duration_s=self.max_duration_s, channels=self.max_channels
+            source_bytes=self.max_source_bytes,
+            duration_s=self.max_duration_s,
+            channels=self.max_channels,
+            containers=named or None,
         )

@@ -12,7 +12,14 @@ from mixdown.codec.declared import declared
 from mixdown.codec.linear_header import linear_header
 from mixdown.codec.sniff import Container, identify
 from mixdown.codec.tags import clean
-from mixdown.errors import BadHeader, SourceTooLarge, TooLong, TooManyChannels, UnsupportedSampleRate
+from mixdown.errors import (
+    BadHeader,
+    SourceTooLarge,
+    TooLong,
+    TooManyChannels,
+    UnsupportedFormat,
+    UnsupportedSampleRate,
+)
 from mixdown.model import Limits, ProbedAudio
 
 
@@ -29,6 +36,9 @@ def admit(fd: int, *, name: str, limits: Limits) -> Container:
             f"{name} has {size_bytes / 2**20:,.0f} MiB; at most {limits.source_bytes / 2**20:,.0f} are accepted."
         )
     container = identify(fd, name=name)
+    if limits.containers is not None and container.value not in limits.containers:
+        accepted = ", ".join(sorted(limits.containers))
+        raise UnsupportedFormat(f"{name} is a {container.value} file; accepted here: {accepted}.")
     if container in (Container.wav, Container.aiff) and (header := linear_header(fd, container)):
         _check_layout(header.channels, header.sample_rate_hz, name=name, limits=limits)
     return container

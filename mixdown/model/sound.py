@@ -18,6 +18,7 @@ class Limits:
     channels: int = 16
     min_sample_rate_hz: int = 4_000
     max_sample_rate_hz: int = 384_000
+    containers: frozenset[str] | None = None  #: kinds of file, as `ProbedAudio.container` has them; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
