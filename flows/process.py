@@ -33,13 +33,13 @@ def process_audio(
     """Clean one recording, even it out and bring it to its loudness.
 
     Args:
-        source: The recording: a path on the worker, or a `file://`, `s3://` or `https://` address.
+        source: The recording: a path on the worker, or a file://, s3:// or https:// address.
         preset: What the master is for. It decides the chain, the loudness and the ceiling.
-        noise_reduction: How far noise is turned down, in dB, or `preset`: as the preset says.
+        noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
         outputs: The files to make, each in its own format.
-        deliver_to: A folder or `s3://` prefix that also gets a copy, named like the recording. May stay empty.
+        deliver_to: A folder or s3:// prefix that also gets a copy, named like the recording. May stay empty.
         notify_url: An address that is sent a signed webhook when the job has ended. May stay empty.
-        steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
+        steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
     recordings = [only(expand([source]))]
     specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
@@ -62,13 +62,13 @@ def process_batch(
     """Master many recordings; one that fails never stops its neighbors.
 
     Args:
-        sources: Recordings, or folders of them: paths on the worker, `s3://` or `https://` addresses.
+        sources: Recordings, or folders of them: paths on the worker, s3:// or https:// addresses.
         preset: What the masters are for. It decides the chain, the loudness and the ceiling.
-        noise_reduction: How far noise is turned down, in dB, or `preset`: as the preset says.
+        noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
         outputs: The files to make of each recording, each in its own format.
-        deliver_to: A folder or `s3://` prefix that also gets copies, named like the recordings. May stay empty.
+        deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
-        steps: For experts: a chain of your own instead of the preset's. It ends with `loudness`.
+        steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
     recordings = expand(sources, deliver_to=deliver_to)
     specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))

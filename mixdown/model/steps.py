@@ -53,7 +53,7 @@ class Denoise(Request):
     reduction: NoiseReduction = Field(
         default=NoiseReduction.db18,
         title="Reduction (dB)",
-        description="The most that noise is turned down. `full` sounds unnatural on clean speech.",
+        description="The most that noise is turned down. “full” sounds unnatural on clean speech.",
     )
 
 
