@@ -286,6 +286,7 @@ def test_a_new_file_that_somebody_writes_to(tmp_path: Path) -> None:
 
     end.join()
     first.close()
+    assert JobStore(engine).list() == []
     engine.dispose()
 
 

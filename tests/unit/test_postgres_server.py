@@ -35,4 +35,4 @@ def test_a_server_that_is_not_here_is_refused(url: str) -> None:
 )
 def test_a_server_that_is_here_is_used(url: str) -> None:
     """The loopback and a socket are local."""
-    refuse_foreign_host(url)
+    assert refuse_foreign_host(url) is None
