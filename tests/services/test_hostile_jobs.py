@@ -70,6 +70,15 @@ NAMES = (
     os.fsdecode(b"\xff\xfe.wav"),
 )
 
+#: No recordings, with names that hurt.
+BROKEN = (
+    "broken\nline.mp3",
+    "\x1b[31mbroken.mp3",
+    "broken \u202e3pm.mp3",
+    os.fsdecode(b"broken-\xe9.mp3"),
+    "z" * 251 + ".mp3",
+)
+
 #: Names that a request may claim for a recording; what is delivered is named after them.
 CLAIMED = (
     "../../../escaped.wav",
@@ -95,6 +104,7 @@ class Batch:
     studio: Studio
     records: dict[str, JobRecord]
     good: list[JobRecord]
+    broken: list[JobRecord]
     before: set[Path]
 
     @property
@@ -118,6 +128,8 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RECORDINGS["16.wav"].make(folder / "good.wav")
     for name in NAMES:
         (folder / name).hardlink_to(folder / "good.wav")
+    for name in BROKEN:
+        (folder / name).write_text("This is a letter, not a song.")
     recording(folder / "talk.wav", 2)
     return folder
 
@@ -143,9 +155,11 @@ def batch(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Batch:
         Source(uri=f"{inbox}/../inbox/../{inbox.name}/good.wav"),
         Source(uri="file://" + quote(os.fsencode(inbox / NAMES[-1]))),
     ]
-    specs = [*hostile.values(), *(JobSpec(source=source, deliver_to=masters) for source in good)]
-    ended = run_jobs(studio, [record.id for record in submit(studio, specs)])
-    return Batch(folder, studio, dict(zip(hostile, ended, strict=False)), ended[len(hostile) :], before)
+    broken = sources([str(inbox / name) for name in BROKEN])
+    others = [JobSpec(source=source, deliver_to=masters) for source in (*broken, *good)]
+    ended = run_jobs(studio, [record.id for record in submit(studio, [*hostile.values(), *others])])
+    start, end = len(hostile), len(hostile) + len(broken)
+    return Batch(folder, studio, dict(zip(hostile, ended, strict=False)), ended[end:], ended[start:end], before)
 
 
 def assert_a_sentence(message: str | None, name: str) -> None:
@@ -187,9 +201,17 @@ def delivered_name(record: JobRecord) -> str:
     return path.name
 
 
+def test_broken_files_are_named_on_one_line(batch: Batch) -> None:
+    """Whatever its name is made of, a sentence about a file stays a sentence and shows what can be shown of it."""
+    for record in batch.broken:
+        assert record.error_code == "unsupported_format"
+        assert record.spec.filename.isprintable()
+        assert_a_sentence(record.error_detail, record.spec.filename[:90])
+
+
 def test_every_job_ends_once(batch: Batch) -> None:
     """No job is tried again, none is left running, and each has one end in its history."""
-    for record in [*batch.records.values(), *batch.good]:
+    for record in [*batch.records.values(), *batch.good, *batch.broken]:
         kinds = Counter(event.kind for event in batch.studio.jobs.events(record.id))
         assert (kinds["claimed"], kinds["succeeded"] + kinds["failed"]) == (1, 1), record.spec.source.uri
         assert record.attempts == 1
@@ -206,6 +228,9 @@ def test_masters_have_harmless_names(batch: Batch) -> None:
     """Copies lie in the folder that was asked for, not in or above others, under names that hurt nobody."""
     copies = sorted(batch.masters.iterdir())
 
+    assert {"escaped.mp3", "passwd.mp3", "x.mp3", "slash.mp3", "pwned_.mp3"} & {path.name for path in copies} == {
+        *("escaped.mp3", "passwd.mp3", "x.mp3", "slash.mp3")
+    }
     assert {delivered_name(record) for record in batch.good} <= {path.name for path in copies}
     assert all(path.is_file() and not path.is_symlink() for path in copies)
     for path in copies:
@@ -381,6 +406,22 @@ def run_through(studio: Studio, job_id: UUID) -> JobRecord:
     return studio.jobs.get(job_id)
 
 
+def test_a_disk_that_is_full_at_once_ends_the_job(full_folder: Path, tmp_path: Path) -> None:
+    """No room for the first pass over a recording: the same code, the same sentence, nothing left."""
+    talk = recording(tmp_path / "talk.wav", 2)
+    studio = open_studio(Settings(home=tmp_path / "home", scratch=full_folder))
+    [queued] = submit(studio, [JobSpec(source=Source(uri=str(talk)))])
+
+    record = run_through(studio, queued.id)
+
+    assert (record.status, record.error_code, record.error_detail) == (
+        *(Status.failed, "scratch_full"),
+        "The scratch disk is full.",
+    )
+    assert tree(full_folder) == set()
+    assert list(studio.objects.list()) == []
+
+
 @pytest.mark.parametrize("audio_format", list(AudioFormat))
 def test_full_scratch_disk_ends_the_job(small_disk: Path, tmp_path: Path, audio_format: AudioFormat) -> None:
     """No room for a master: a code and a sentence that say so, no part of one anywhere; with room it goes."""
@@ -421,10 +462,8 @@ def test_a_bug_ends_its_own_job_and_tells_no_secret(tmp_path: Path, caplog: pyte
     talk = recording(tmp_path / "talk.wav", 1)
     settings = Settings(home=tmp_path / "home")
     studio = open_studio(settings, objects=ForgetfulStore(settings.effective_results_url))
-    specs = [
-        JobSpec(source=Source(uri=str(talk)), outputs=(OutputSpec(format=audio_format),))
-        for audio_format in (AudioFormat.flac, AudioFormat.wav, AudioFormat.ogg)
-    ]
+    flac, wav, ogg = (OutputSpec(format=each) for each in (AudioFormat.flac, AudioFormat.wav, AudioFormat.ogg))
+    specs = [JobSpec(source=Source(uri=str(talk)), outputs=outputs) for outputs in ((flac,), (flac, wav), (ogg,))]
 
     ended = run_jobs(studio, [record.id for record in submit(studio, specs)])
 
