@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
 
 from blocks import AudioBucket, JobDatabase, WebhookSigning
 from blocks.operator import DOCUMENT_NAME, find_block
-from flows.process import process_audio, process_batch
+from flows.process import process_audio
 from flows.server import apply_limits, deployments, register_blocks
 from mixdown.jobs import JobStore
-from mixdown.model import AudioFormat, OutputSpec, Status
+from mixdown.model import AudioFormat, OutputSpec, Stage, Status
 from mixdown.storage import ObjectStore
 from mixdown.studio import Studio
 from mixdown.webhooks import WebhookNotifier
-from tests.flows.runs import run, task_runs
 from tests.signals import recording
 
 FLAC = [OutputSpec(format=AudioFormat.flac)]
@@ -48,21 +50,27 @@ def test_limits_are_created_and_brought_up_to_date() -> None:
 
 
 @pytest.mark.usefixtures("one_at_a_time")
-def test_a_limit_is_honoured(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one slot for rendering, two shards are rendered one after the other."""
-    monkeypatch.setattr("tasks.shard.SHARD_JOBS", 1)
-    sources = [str(recording(tmp_path / f"{n}.wav", seed=n)) for n in (1, 2)]
+def test_a_limit_is_honoured(studio: Studio, tmp_path: Path) -> None:
+    """While the one slot for rendering is taken a run waits with its rendering; then it goes on."""
+    source = recording(tmp_path / "talk.wav")
 
-    state, run_id = run(process_batch, sources, outputs=FLAC)
+    with ThreadPoolExecutor() as pool:
+        with concurrency("mixdown-process"):
+            running = pool.submit(process_audio, str(source), outputs=FLAC)
+            _wait_until(lambda: any(record.stage is Stage.validate for record in studio.jobs.list()))
+            time.sleep(1.0)
+            [waiting] = studio.jobs.list()
+        done = running.result(timeout=120)
 
-    assert [record.status for record in state.result()] == [Status.succeeded] * 2
-    rendered = [each for each in task_runs(run_id) if each.name.startswith("process")]
-    assert len(rendered) == 2
-    first, second = rendered
-    assert first.end_time is not None
-    assert second.end_time is not None
-    # The second may start to wait at once, but is done only after a rendering of its own.
-    assert first.end_time < second.end_time
+    assert (waiting.status, waiting.stage) == (Status.running, Stage.validate)
+    assert done.status is Status.succeeded
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
 
 
 def test_every_deployment_can_be_applied() -> None:

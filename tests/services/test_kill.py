@@ -19,6 +19,7 @@ from mixdown.settings import Settings
 from mixdown.stages import MOST_ATTEMPTS, run_stage
 from mixdown.studio import Studio, open_studio
 from mixdown.submission import enhance_specs, sources, submit
+from tests.services.ctrl_c import heed_ctrl_c
 from tests.signals import recording
 
 JOBS = 6
@@ -44,7 +45,13 @@ class Desk:
 
     def start(self) -> subprocess.Popen[bytes]:
         """The command, started."""
-        return subprocess.Popen(self._command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            self._command,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=heed_ctrl_c,
+        )
 
     def run(self) -> list[dict[str, Any]]:
         """The command, run to its end."""

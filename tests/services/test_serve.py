@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.services.ctrl_c import heed_ctrl_c
 from tests.signals import recording
 
 MIXDOWN = [sys.executable, "-m", "mixdown.cli"]
@@ -39,6 +40,7 @@ class Served:
             cwd=home.parent,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            preexec_fn=heed_ctrl_c,
         )
 
     def said(self) -> str:
