@@ -18,7 +18,7 @@ from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Claim, JobResult, StoredObject
 from mixdown.owner import is_alive, this_process
 from mixdown.settings import Settings
-from mixdown.storage import ObjectStore, S3Options
+from mixdown.storage import ObjectStore, S3Options, scratch_errors
 from mixdown.webhooks import Notifier, WebhookNotifier
 
 #: Told how far a stage is, from 0 to 1; raises to stop it.
@@ -117,8 +117,9 @@ class Studio:
 def _new_folder(home: Path) -> Path:
     """A folder of its own below `home`, which another thread may just be removing."""
     while True:
-        home.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
+        with scratch_errors(), suppress(FileExistsError):  # not `exist_ok`: it asks again whether it is still there
+            home.mkdir(parents=True)
+        with scratch_errors(), suppress(FileNotFoundError):
             return Path(mkdtemp(dir=home))
 
 
