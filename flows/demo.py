@@ -14,6 +14,7 @@ from mixdown.model import JobRecord, JobSpec, Status
 from mixdown.settings import Settings
 from mixdown.studio import Studio, open_studio
 from mixdown.submission import enhance_specs, known, sources, submit
+from mixdown.wording import place_words
 
 PRESET = "podcast"
 
@@ -70,4 +71,4 @@ def _show(records: Sequence[JobRecord], home: Path) -> None:
 
 def _name(record: JobRecord) -> str:
     uri = record.result.renditions[0].delivered_uri if record.result else None
-    return Path(uri or "").name
+    return Path(place_words(uri or "")).name

@@ -31,6 +31,7 @@ from mixdown.wording import (
     duration_words,
     level_words,
     loudness_words,
+    place_words,
     short_id,
     state_words,
 )
@@ -178,8 +179,8 @@ def job_card(record: JobRecord, events: Sequence[JobEvent]) -> Table:
         card.add_row("Loudness", f"{loudness_words(record.result)} LUFS")
         card.add_row("Done", escape(chain_words(record.result)))
         for master in record.result.renditions:
-            card.add_row("Master", escape(master.delivered_uri or master.object.uri))
-        card.add_row("Report", escape(record.result.report.uri))
+            card.add_row("Master", escape(place_words(master.delivered_uri or master.object.uri)))
+        card.add_row("Report", escape(place_words(record.result.report.uri)))
         for warning in record.result.warnings:
             card.add_row("Note", escape(warning))
     for event in events:

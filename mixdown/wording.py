@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
 
 from mixdown.model import (
     Compress,
@@ -50,6 +51,12 @@ def delivered_words(records: Sequence[JobRecord]) -> str:
     """How a batch went: `15 of 16 delivered`."""
     delivered = sum(record.status is Status.succeeded for record in records)
     return f"{delivered} of {len(records)} delivered"
+
+
+def place_words(uri: str) -> str:
+    """Where something lies: a path for what is on this machine, else its address."""
+    parts = urlsplit(uri)
+    return unquote(parts.path) if parts.scheme == "file" else uri
 
 
 def duration_words(seconds: float) -> str:

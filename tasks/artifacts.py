@@ -23,6 +23,7 @@ from mixdown.wording import (
     duration_words,
     level_words,
     loudness_words,
+    place_words,
     short_id,
     state_words,
 )
@@ -102,7 +103,7 @@ def job_page(record: JobRecord, picture: bytes) -> str:
     image = base64.b64encode(picture).decode()
     warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
     places = [master.delivered_uri or master.object.uri for master in result.renditions]
-    files = "\n".join([*places, result.report.uri])
+    files = "\n".join(place_words(uri) for uri in [*places, result.report.uri])
     return (
         f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
         f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result))}\n{warnings}"

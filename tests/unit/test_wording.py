@@ -19,6 +19,7 @@ from mixdown.wording import (
     duration_words,
     level_words,
     loudness_words,
+    place_words,
     short_id,
     state_words,
     step_words,
@@ -94,6 +95,18 @@ def test_a_batch_in_words() -> None:
 def test_durations_in_words(seconds: float, words: str) -> None:
     """Minutes and seconds, hours where there are any."""
     assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("file:///srv/masters/Gr%C3%BC%C3%9Fe%20%231.mp3", "/srv/masters/Grüße #1.mp3"),
+        ("s3://audio/some prefix/0.mp3", "s3://audio/some prefix/0.mp3"),
+    ],
+)
+def test_places_in_words(uri: str, words: str) -> None:
+    """A file of this machine is named by its path, as a person would type it; anything else by its address."""
+    assert place_words(uri) == words
 
 
 @given(st.floats(0, 1e6))
