@@ -46,7 +46,10 @@ def plan(
             room_bytes = SHARD_BYTES
         shards[-1].append(record)
         room_bytes -= cost_bytes
-    return [Shard(label=_label(shard), owner=owner, jobs=tuple(record.id for record in shard)) for shard in shards]
+    return [
+        Shard(label=_label(shard), owner=owner, jobs=tuple(record.id for record in shard), limits=limits)
+        for shard in shards
+    ]
 
 
 def _label(shard: Sequence[JobRecord]) -> str:
