@@ -89,6 +89,9 @@ def enhance_specs(
 
 def _absolute(place: str) -> str:
     """A folder from the root on, as its name must mean the same everywhere; an address as it is."""
+    scheme = place.partition("://")[0].lower() if "://" in place else ""
+    if scheme not in ("", "file", "memory", "s3"):
+        raise InvalidRequest(f"Masters cannot be delivered to {scheme}://: name a folder or an s3:// prefix.")
     return place if "://" in place else _address(_followed(_expanded(place)))
 
 

@@ -416,3 +416,9 @@ def test_what_is_known_is_only_looked_up(studio: Studio, talk: Path, tmp_path: P
     assert found == [None, failed, None]
     assert failed.failed_stage is Stage.validate
     assert [record.id for record in studio.jobs.list()] == [failed.id]
+
+
+def test_a_place_that_nothing_can_be_delivered_to_is_refused_at_once() -> None:
+    """Before any work is done, not after all of it."""
+    with pytest.raises(InvalidRequest, match=r"delivered to ftp://: name a folder or an s3:// prefix"):
+        enhance_specs([Source(uri="/x.wav")], "podcast", deliver_to="ftp://example.org/masters")
