@@ -86,7 +86,7 @@ def run_stage(stage: Stage, studio: Studio, claims: Iterable[Claim], *, last_try
                 logger.warning("job %s: %s; it will be tried again", claim.job_id, error.message)
                 to_retry = error
         except Exception:
-            # Named place 1 of 2 for a broad except: a bug met by one job must not take its neighbors along.
+            # The one named place for a broad except: a bug met by one job must not take its neighbors along.
             logger.exception("job %s met a bug in %s", claim.job_id, stage.value)
             _give_up(studio, claim, stage, INTERNAL, "Mixdown has a bug here; its log has the details.")
     if to_retry is not None:
