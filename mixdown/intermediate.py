@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mixdown.dsp.processor import Block, Processor, run
 from mixdown.errors import ScratchFull
+from mixdown.model import Labels
 
 #: Frames in a block: large enough that Python costs nothing, small enough to stay in the cache.
 BLOCK_FRAMES = 65_536
@@ -38,7 +40,12 @@ class Intermediate:
 
     def blocks(self) -> Iterator[Block]:
         """The recording, block by block."""
+        yield from self.blocks_from(0)
+
+    def blocks_from(self, frame: int) -> Iterator[Block]:
+        """The recording from a frame on, block by block."""
         with self.path.open("rb") as file:
+            file.seek(frame * self.channels * 4)
             while data := file.read(BLOCK_FRAMES * self.channels * 4):
                 yield np.frombuffer(data, dtype=np.float32).reshape(-1, self.channels)
 
@@ -50,6 +57,15 @@ class Intermediate:
         with _full_disk_named(), self.path.open("r+b") as file:
             for block in run(processors, self.blocks()):
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """A recording at work: its sound, what is written on it, and its name where it is a part of another."""
+
+    audio: Intermediate
+    labels: Labels
+    title: str | None = None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from mixdown import __version__
 from mixdown.chain import tool_versions
 from mixdown.findings import Validated
-from mixdown.model import JobRecord, JobSpec, LevelReport
+from mixdown.model import Enhance, JobRecord, JobSpec, LevelReport, Work
 from mixdown.render import Rendered
 
 
@@ -23,7 +23,7 @@ def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> byte
         "source": source,
         "work": {
             "kind": spec.work.kind,
-            "preset": None if spec.work.steps is not None else spec.work.preset,
+            "preset": preset_of(spec.work),
             "steps": [step.model_dump(mode="json") for step in rendered.steps],
         },
         "before": levels(rendered.before),
@@ -40,6 +40,11 @@ def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> byte
         "versions": tool_versions(),
     }
     return json.dumps(report, indent=2, ensure_ascii=False, default=str).encode()
+
+
+def preset_of(work: Work) -> str | None:
+    """The preset that a job goes by; None where it has steps of its own."""
+    return work.preset if isinstance(work, Enhance) and work.steps is None else None
 
 
 def levels(report: LevelReport) -> dict[str, float | int | None]:

@@ -13,6 +13,7 @@ from mixdown.model import (
     JobRecord,
     JobResult,
     Loudness,
+    RmsLevel,
     Stage,
     Status,
     Step,
@@ -76,6 +77,9 @@ def level_words(level: float, unit: str = "") -> str:
 def step_words(step: Step, channels: int) -> str:
     """What a step does: `high-pass 80 Hz`, `noise reduction up to 18 dB` …"""
     match step:
+        case RmsLevel():
+            target = level_words(step.target_rms_dbfs, "dBFS RMS")
+            return f"{target} under {level_words(step.ceiling_dbtp, 'dBTP')}"
         case HighPass():
             return f"high-pass {step.cutoff_hz:.0f} Hz"
         case Denoise():
@@ -86,6 +90,8 @@ def step_words(step: Step, channels: int) -> str:
         case Loudness():
             target = level_words(step.target_for(channels), "LUFS")
             return f"loudness {target} under {level_words(step.ceiling_dbtp, 'dBTP')}"
+        case _:
+            return (step.model_config.get("title") or step.kind).lower()
 
 
 def chain_words(result: JobResult) -> str:

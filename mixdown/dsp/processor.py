@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: Samples of shape (frames, channels), full scale ±1.0, C-contiguous.
 Block: TypeAlias = NDArray[np.float32]
+
+Found = TypeVar("Found", covariant=True)
 
 
 class Processor(Protocol):
@@ -25,6 +27,18 @@ class Processor(Protocol):
 
     def flush(self) -> Block:
         """The frames still held back. The processor is spent afterwards."""
+        ...
+
+
+class Survey(Protocol[Found]):
+    """Something that listens to a signal, block by block, and tells at its end what it found."""
+
+    def push(self, block: Block) -> None:
+        """Take the next block of the signal."""
+        ...
+
+    def report(self) -> Found:
+        """What was found in all that was taken; the same however the signal was cut."""
         ...
 
 

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from mixdown.model.chains import Step
 from mixdown.model.requests import JobSpec, OutputSpec, WebhookTarget
 from mixdown.model.sound import LevelReport, StoredObject
-from mixdown.model.steps import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,19 @@ class Rendition:
     output: OutputSpec
     object: StoredObject
     after: LevelReport
-    target_lufs: float
-    ceiling_dbtp: float
+    target_lufs: float | None  #: None where no loudness was asked for
+    ceiling_dbtp: float | None
+    target_rms_dbfs: float | None = None  #: where an RMS level was asked for
+    title: str | None = None  #: of a part, where the recording was split
     delivered_uri: str | None = None  #: the copy under the recording's own name, if one was asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a result: peaks, a spectrogram, a page to read."""
+
+    name: str  #: file name, such as `report.html`
+    object: StoredObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,7 @@ class JobResult:
     report: StoredObject  #: the JSON report
     picture: StoredObject  #: waveform before and after, PNG
     warnings: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     elapsed_s: float = 0.0  #: processing time; that of the first job where a result was used again
     reused: bool = False  #: an earlier job had already made this result
 

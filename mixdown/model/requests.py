@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import unquote
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
-from mixdown.model.steps import NoiseReduction, Request, Step, without_null_defaults
+from mixdown.model.chains import Step
+from mixdown.model.source import Source
+from mixdown.model.steps import NoiseReduction, Request, without_null_defaults
 
 
 class AudioFormat(StrEnum):
@@ -109,33 +109,12 @@ class OutputSpec(Request):
         return {name: value for name, value in as_usual(self).items() if value is not None}
 
 
-class Source(Request):
-    """A recording, where it lies."""
+class NeverWorse(StrEnum):
+    """What is done with the comparison of a master with its source."""
 
-    uri: str = Field(
-        min_length=1, max_length=4096, description="A path, or a `file://`, `s3://`, `http(s)://` address."
-    )
-    filename: str | None = Field(default=None, max_length=1024, description="The owner's name for it.")
-    sha256: str | None = Field(
-        default=None, pattern="^[0-9a-f]{64}$", description="A claim, checked when the source is read."
-    )
-
-    @property
-    def name(self) -> str:
-        """The owner's name for it, fit to be printed on one line; never a folder, a query or a credential."""
-        name = (self.filename or _last_part(self.uri)).rstrip("/").rsplit("/", 1)[-1]
-        return "".join(char if char.isprintable() else "\ufffd" for char in name) or "the recording"
-
-
-def _last_part(uri: str) -> str:
-    """What an address calls the thing it leads to. Only http knows queries; S3 keys and paths are not escaped."""
-    scheme, _, rest = uri.partition("://")
-    if scheme.lower() == "file":
-        return unquote(rest)
-    if scheme.lower() not in ("http", "https"):
-        return uri
-    host, _, path = re.split(r"[?#]", rest)[0].rstrip("/").partition("/")
-    return unquote(path) or host.rpartition("@")[2]
+    off = "off"  #: They are not compared.
+    report = "report"  #: They are compared, and the report says what was found.
+    gate = "gate"  #: What is worse is made again with less noise reduction, or without.
 
 
 class Enhance(Request):
@@ -149,6 +128,31 @@ class Enhance(Request):
     noise_reduction: NoiseReduction | None = Field(
         default=None, description="Overrides the preset's amount of noise reduction."
     )
+    edits: tuple[Step, ...] = Field(
+        default=(), description="Steps that follow the chain, before its loudness: an intro, a bed, a fade."
+    )
+    never_worse: NeverWorse = Field(
+        default=NeverWorse.report, description="Compare what is delivered with what came in."
+    )
+
+
+class Transform(Request):
+    """Convert, cut, join, stretch, mix or label a recording."""
+
+    kind: Literal["transform"] = "transform"
+    steps: tuple[Step, ...] = Field(default=(), description="What is done, in order; nothing only converts.")
+
+
+class Analyze(Request):
+    """Measure a recording and draw it; no new audio."""
+
+    kind: Literal["analyze"] = "analyze"
+    presets: tuple[str, ...] = Field(default=(), description="Presets to hold it against. Empty: all.")
+    music: bool = Field(default=True, description="Tempo, beats, key and onsets as well.")
+
+
+#: What a job does.
+Work = Annotated[Enhance | Transform | Analyze, Field(discriminator="kind")]
 
 
 class WebhookTarget(Request):
@@ -162,8 +166,10 @@ class JobSpec(Request):
     """A job as it was asked for."""
 
     source: Source
-    work: Enhance = Enhance()
-    outputs: tuple[OutputSpec, ...] = Field(default=(OutputSpec(),), min_length=1, max_length=8)
+    work: Work = Enhance()
+    outputs: tuple[OutputSpec, ...] = Field(
+        default=(OutputSpec(),), min_length=1, max_length=8, description="Files to make; `analyze` makes none."
+    )
     deliver_to: str | None = Field(
         default=None,
         description="A folder or `s3://` prefix that gets a copy under the recording's own name.",

@@ -9,6 +9,23 @@ from dataclasses import dataclass, field
 Tags = Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A chapter mark."""
+
+    start_s: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """All that is written on a file beside its sound."""
+
+    tags: Tags = field(default_factory=dict)
+    cover: bytes | None = None  #: a JPEG or PNG picture
+    marks: tuple[Mark, ...] = ()  #: chapters, in order
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What an installation accepts from strangers."""
@@ -58,3 +75,4 @@ class LevelReport:
     duration_s: float
     sample_rate_hz: int
     channels: int
+    rms_dbfs: float | None = None  #: of the whole signal, ungated; None in reports from before it was measured

@@ -1,12 +1,11 @@
-"""What to do to the sound: the steps of a chain, and presets, which are named chains."""
+"""What to do to the sound of a recording: the steps that restore it and those that bring it to its level."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class Request(BaseModel):
@@ -37,6 +36,20 @@ class NoiseReduction(StrEnum):
         return None if self is NoiseReduction.full else 0.0 if self is NoiseReduction.off else float(self.value)
 
 
+class DcRemoval(Request):
+    """Takes a constant offset out of the signal."""
+
+    model_config = ConfigDict(title="DC removal")
+    kind: Literal["dc_removal"] = "dc_removal"
+
+
+class DualMono(Request):
+    """Puts a recording that is on one side only on both sides."""
+
+    model_config = ConfigDict(title="One side to both")
+    kind: Literal["dual_mono"] = "dual_mono"
+
+
 class HighPass(Request):
     """Removes rumble and handling noise below a frequency."""
 
@@ -45,8 +58,42 @@ class HighPass(Request):
     cutoff_hz: float = Field(default=80.0, ge=10, le=500, title="Cutoff (Hz)", description="−3 dB point.")
 
 
+class DeHum(Request):
+    """Finds mains hum and notches the harmonics that are there."""
+
+    model_config = ConfigDict(title="De-hum")
+    kind: Literal["de_hum"] = "de_hum"
+    mains_hz: Literal["auto", "50", "60"] = Field(
+        default="auto", title="Mains (Hz)", description="auto: 50 or 60 Hz, whichever is heard."
+    )
+
+
+class DeClick(Request):
+    """Repairs clicks and crackle."""
+
+    model_config = ConfigDict(title="De-click")
+    kind: Literal["de_click"] = "de_click"
+    sensitivity: float = Field(
+        default=0.5, ge=0, le=1, title="Sensitivity", description="Higher finds fainter clicks, and may err."
+    )
+
+
+class DeClip(Request):
+    """Rebuilds peaks that were cut off."""
+
+    model_config = ConfigDict(title="De-clip")
+    kind: Literal["de_clip"] = "de_clip"
+
+
+class DenoiseMethod(StrEnum):
+    """How noise is told from speech."""
+
+    deepfilternet = "deepfilternet"
+    log_mmse = "log_mmse"
+
+
 class Denoise(Request):
-    """Turns noise down and leaves speech (DeepFilterNet3)."""
+    """Turns noise down and leaves speech."""
 
     model_config = ConfigDict(title="Noise reduction")
     kind: Literal["denoise"] = "denoise"
@@ -54,6 +101,34 @@ class Denoise(Request):
         default=NoiseReduction.db18,
         title="Reduction (dB)",
         description="The most that noise is turned down. “full” sounds unnatural on clean speech.",
+    )
+    method: DenoiseMethod = Field(
+        default=DenoiseMethod.deepfilternet,
+        title="Method",
+        description="deepfilternet is the better one; log_mmse costs a tenth and is for steady noise.",
+    )
+
+
+class DeEss(Request):
+    """Turns sharp s sounds down."""
+
+    model_config = ConfigDict(title="De-esser")
+    kind: Literal["de_ess"] = "de_ess"
+    reduction_db: float = Field(
+        default=6.0, ge=0, le=18, title="Reduction (dB)", description="The most an s is turned down."
+    )
+
+
+class Level(Request):
+    """Lifts quiet speakers and lowers loud ones; music is treated gently, noise and silence are never lifted."""
+
+    model_config = ConfigDict(title="Leveller")
+    kind: Literal["level"] = "level"
+    amount: float = Field(
+        default=0.7, ge=0, le=1, title="Amount", description="1 brings every speaker to the same loudness."
+    )
+    largest_gain_db: float = Field(
+        default=12.0, ge=0, le=12, title="Largest gain (dB)", description="Up or down, at most."
     )
 
 
@@ -98,21 +173,14 @@ class Loudness(Request):
         return self.mono_target_lufs if mono else self.target_lufs  # type: ignore[return-value]
 
 
-class _Tabs:
-    """Has a union described by `anyOf`, which forms show as tabs; of `oneOf` they make a field for raw JSON."""
+class RmsLevel(Request):
+    """Brings the delivered file to an RMS level, as audiobook platforms ask, its peaks under a ceiling."""
 
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": handler(core)["oneOf"]}
-
-
-#: One step of a chain. Order is data: a preset lists its steps as they are to be run.
-Step = Annotated[HighPass | Denoise | Compress | Loudness, Field(discriminator="kind"), _Tabs()]
-
-
-class Preset(Request):
-    """A named chain for a purpose."""
-
-    name: str
-    title: str
-    description: str
-    steps: tuple[Step, ...]
+    model_config = ConfigDict(title="RMS level")
+    kind: Literal["rms_level"] = "rms_level"
+    target_rms_dbfs: float = Field(
+        default=-20.5, ge=-40, le=-5, title="Target (dBFS)", description="RMS of the whole file."
+    )
+    ceiling_dbtp: float = Field(
+        default=-3.2, ge=-12, le=0, title="Ceiling (dBTP)", description="Highest true peak."
+    )

@@ -1,0 +1,59 @@
+"""The command `mixdown`: the core without Prefect. Exit codes: 0 all well, 1 something failed, 2 usage."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+
+from mixdown import __version__
+from mixdown.cli.inspect import measure, probe
+from mixdown.cli.jobs import jobs
+from mixdown.cli.process import process
+from mixdown.cli.shared import err, in_sentences, out
+
+__all__ = ["app", "err", "in_sentences", "main", "out"]
+
+app = typer.Typer(
+    name="mixdown",
+    help="Recordings in, broadcast-ready masters out, with proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False,
+) -> None:
+    if version:
+        out.print(f"mixdown {__version__}")
+        raise typer.Exit
+    shown = logging.StreamHandler()
+    shown.setLevel(logging.INFO if verbose else logging.ERROR)
+    logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
+
+
+for _command in (process, probe, measure, jobs):
+    app.command()(_command)
+
+
+def _add_commands_from_outside() -> None:
+    """Commands that other packages plug in: those of Prefect's side, where it is installed."""
+    for entry in sorted(entry_points(group="mixdown.commands"), key=lambda entry: entry.name):
+        try:
+            command = entry.load()
+        except ModuleNotFoundError:
+            continue
+        app.command(entry.name)(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    _add_commands_from_outside()
+    app()

@@ -1,0 +1,118 @@
+"""`mixdown process`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from mixdown import presets
+from mixdown.cli.shared import AsJson, Files, document, err, in_sentences, out, print_json, studio
+from mixdown.model import AudioFormat, JobRecord, JobSpec, NoiseReduction, OutputSpec, Status
+
+#: More than this many rows is a wall, not a table: only what needs attention is then listed.
+_MOST_ROWS = 60
+
+
+def process(
+    files: Files,
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset", "-p", metavar="NAME", help=f"What the masters are for: {', '.join(presets.names())}."
+        ),
+    ] = "podcast",
+    deliver_to: Annotated[
+        str, typer.Option("--out", "-o", metavar="DIR|s3://…", help="Where the masters go.")
+    ] = "masters",
+    formats: Annotated[
+        list[AudioFormat],
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(AudioFormat)}; repeat for several."),
+    ] = [AudioFormat.mp3],  # noqa: B006 - typer's default
+    bitrate_kbps: Annotated[
+        int | None,
+        typer.Option("--bitrate", metavar="KBPS", help="Of mp3, m4a, opus and ogg.", min=24, max=512),
+    ] = None,
+    mono: Annotated[bool, typer.Option("--mono", help="One channel, whatever the source has.")] = False,
+    noise_reduction: Annotated[
+        NoiseReduction | None,
+        typer.Option(
+            "--denoise", metavar="DB", help="Noise reduction: off, 12, 18, 24 or full; instead of the preset's."
+        ),
+    ] = None,
+    notify: Annotated[
+        str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Master recordings: cleaned, evened out, at their loudness.
+
+    What is done already is not done again. After Ctrl-C or a crash, run the same command again to go on.
+    """
+    from mixdown.submission import enhance_specs, sources
+
+    with in_sentences():
+        specs = enhance_specs(
+            sources(files, deliver_to=deliver_to),
+            preset=preset,
+            noise_reduction=noise_reduction,
+            outputs=[
+                OutputSpec(format=each, bitrate_kbps=bitrate_kbps, channels=1 if mono else None)
+                for each in dict.fromkeys(formats)
+            ],
+            deliver_to=deliver_to,
+            notify_url=notify,
+        )
+        records = work_through(specs, quiet=as_json)
+    if as_json:
+        print_json([document(record) for record in records])
+    else:
+        print_results(records, deliver_to)
+    raise typer.Exit(0 if all(record.status is Status.succeeded for record in records) else 1)
+
+
+def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
+    from mixdown.submission import submit
+
+    opened = studio()
+    opened.sweep()
+    batch_id = uuid4()
+    records = submit(opened, specs, batch_id=batch_id)
+    done = {record.id for record in records if record.status.ended}
+    if done and not quiet:
+        err.print(f"{len(done)} of {len(records)} already done.", highlight=False)
+    todo = list(dict.fromkeys(record.id for record in records if record.id not in done))
+    if not todo:
+        return records
+    from mixdown.console import live
+    from mixdown.runner import run_jobs  # brings in all of the sound: seconds that a finished batch does not need
+
+    try:
+        with live(Console(file=io.StringIO()) if quiet else err, opened.jobs, batch_id):
+            run_jobs(opened, todo, ended=_say_ended if not quiet and not err.is_terminal else lambda _: None)
+    except KeyboardInterrupt:
+        err.print("Stopped. Nothing is lost: run the same command again to go on.")
+        raise typer.Exit(130) from None
+    return [opened.jobs.get(record.id) for record in records]
+
+
+def _say_ended(record: JobRecord) -> None:
+    from mixdown.wording import state_words
+
+    err.print(f"{record.spec.filename}: {state_words(record)}", markup=False, highlight=False)
+
+
+def print_results(records: Sequence[JobRecord], folder: str) -> None:
+    from mixdown.console import reasons, results_table
+    from mixdown.wording import delivered_words
+
+    shown = records if len(records) <= _MOST_ROWS else [r for r in records if r.status is not Status.succeeded]
+    if shown:
+        out.print(results_table(shown[:_MOST_ROWS]))
+    for line in reasons(shown[:_MOST_ROWS]):
+        out.print(line, highlight=False)
+    out.print(f"\n{delivered_words(records)} to {folder}", markup=False, highlight=False)
