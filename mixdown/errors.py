@@ -4,6 +4,7 @@
   x PermanentError              trying again cannot help; HTTP 4xx
     + InvalidRequest            invalid_request
       - UnknownPreset           unknown_preset
+      - InvalidPreset           invalid_preset
     + SourceError
       - SourceNotFound          source_not_found
       - SourceForbidden         source_forbidden
@@ -94,6 +95,12 @@ class UnknownPreset(InvalidRequest):
     """There is no preset of this name."""
 
     code = "unknown_preset"
+
+
+class InvalidPreset(InvalidRequest):
+    """The file of a preset does not make sense."""
+
+    code = "invalid_preset"
 
 
 # -- the source -----------------------------------------------------------------------------------

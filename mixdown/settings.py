@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         default=None,
         description="Folder for work in progress: 1.4 GB per hour of stereo. Default: `scratch` in home.",
     )
+    presets: Path | None = Field(
+        default=None, description="Folder of presets of your own. Default: `presets` in home."
+    )
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
     s3_key: str | None = Field(default=None, description="S3 access key id. Default: AWS's own chain.")
     s3_secret: SecretStr | None = Field(default=None, description="S3 secret access key.")
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
     def effective_scratch(self) -> Path:
         """The scratch folder that is used."""
         return self.scratch or self.home / "scratch"
+
+    @property
+    def effective_presets(self) -> Path:
+        """The folder of presets of one's own."""
+        return self.presets or self.home / "presets"
 
     @property
     def limits(self) -> Limits:

@@ -4,6 +4,20 @@ What crosses the border (requests, presets) is a frozen pydantic model that refu
 what moves inside is a frozen dataclass.
 """
 
+from mixdown.model.analysis import (
+    MEASURED,
+    Analysis,
+    Check,
+    HumTone,
+    LoudnessSeries,
+    Measure,
+    Music,
+    Passage,
+    QualitySegment,
+    Spectrum,
+    Verdict,
+    WavePeaks,
+)
 from mixdown.model.chains import FINAL, Step
 from mixdown.model.edits import (
     EDITS,
@@ -29,6 +43,7 @@ from mixdown.model.edits import (
     Stretch,
     Trim,
     sources_of,
+    with_sources,
 )
 from mixdown.model.ledger import (
     Attachment,
@@ -41,7 +56,7 @@ from mixdown.model.ledger import (
     Stage,
     Status,
 )
-from mixdown.model.presets import Preset, Requirement
+from mixdown.model.presets import MEASURES, Case, Preset, Recipe, Requirement
 from mixdown.model.requests import (
     DEFAULT_BITRATE_KBPS,
     Analyze,
@@ -79,13 +94,18 @@ __all__ = [
     "DEFAULT_BITRATE_KBPS",
     "EDITS",
     "FINAL",
+    "MEASURED",
+    "MEASURES",
+    "Analysis",
     "Analyze",
     "Attachment",
     "AudioFormat",
     "Bed",
+    "Case",
     "ChannelChoice",
     "Channels",
     "Chapter",
+    "Check",
     "Claim",
     "Compress",
     "Concatenate",
@@ -104,6 +124,7 @@ __all__ = [
     "FadeCurve",
     "Gain",
     "HighPass",
+    "HumTone",
     "Insert",
     "Intro",
     "JobEvent",
@@ -116,14 +137,20 @@ __all__ = [
     "LevelReport",
     "Limits",
     "Loudness",
+    "LoudnessSeries",
     "Mark",
+    "Measure",
+    "Music",
     "NeverWorse",
     "NoiseReduction",
     "OutputSpec",
     "Outro",
+    "Passage",
     "Pitch",
     "Preset",
     "ProbedAudio",
+    "QualitySegment",
+    "Recipe",
     "Rendition",
     "Request",
     "Requirement",
@@ -132,6 +159,7 @@ __all__ = [
     "RoomTone",
     "Silence",
     "Source",
+    "Spectrum",
     "Speed",
     "Split",
     "Stage",
@@ -142,8 +170,11 @@ __all__ = [
     "Tags",
     "Transform",
     "Trim",
+    "Verdict",
+    "WavePeaks",
     "WebhookTarget",
     "Work",
     "digest",
     "sources_of",
+    "with_sources",
 ]
