@@ -74,8 +74,9 @@ def weigh(block, weights, coefficients, state, partial, done, step, sample_rate_
     block : Block, shape (frames, channels)
     weights : ndarray of float64, shape (channels,)
     coefficients : ndarray of float64, shape (7,)
-    state : ndarray of float64, shape (channels, 6)
-        The last two inputs, outputs of the first and outputs of the second section.
+    state : ndarray of float64, shape (channels, 7)
+        The last two inputs, outputs of the first and outputs of the second section; the energy of all input so
+        far, unweighted.
     partial : ndarray of float64, shape (channels,)
         Energy of the step that is not complete yet.
     done : int
@@ -101,7 +102,7 @@ def weigh(block, weights, coefficients, state, partial, done, step, sample_rate_
         last = ((step + 1) * sample_rate_hz + STEPS_PER_S // 2) // STEPS_PER_S
         stop = min(frames, last - done)
         for channel in range(channels):
-            x1, x2, y1, y2, z1, z2 = state[channel]
+            x1, x2, y1, y2, z1, z2, plain = state[channel]
             energy = partial[channel]
             for frame in range(start, stop):
                 x = np.float64(block[frame, channel])
@@ -112,8 +113,10 @@ def weigh(block, weights, coefficients, state, partial, done, step, sample_rate_
                 y2, y1 = y1, y
                 z2, z1 = z1, z
                 energy += z * z
+                plain += x * x
             state[channel, 0], state[channel, 1], state[channel, 2] = x1, x2, y1
             state[channel, 3], state[channel, 4], state[channel, 5] = y2, z1, z2
+            state[channel, 6] = plain
             partial[channel] = energy
         if stop == last - done:
             total = 0.0

@@ -1,4 +1,4 @@
-"""Loudness and its range, true peak and sample peak of a signal."""
+"""Loudness, its course and its range, true peak, sample peak and RMS of a signal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixdown.dsp import kweighting
 from mixdown.dsp.processor import Block, as_block
 from mixdown.dsp.true_peak import TruePeakMeter
-from mixdown.model import LevelReport
+from mixdown.model import LevelReport, LoudnessSeries
 
 _MOMENTARY_S, _SHORT_TERM_S = 0.4, 3.0
 _ABSOLUTE_GATE_LUFS = -70.0
@@ -39,7 +39,9 @@ class LoudnessMeter:
     Notes
     -----
     Loudness after ITU-R BS.1770-4, its range after EBU Tech 3342, maxima after EBU Tech 3341 (moved
-    on by 10 ms). Takes a float for every 100 ms; the same report however the signal is cut.
+    on by 10 ms). RMS: full scale is 1.0, so a full-scale square reads 0 dBFS and a sine −3.01 (as ACX and
+    Audacity have it; AES17 adds 3.01 dB). Takes a float for every 100 ms; the same report however the
+    signal is cut.
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, *, true_peak: bool = True) -> None:
@@ -47,7 +49,7 @@ class LoudnessMeter:
         self._channels = channels
         self._weights = kweighting.channel_weights(channels)
         self._coefficients = kweighting.coefficients(sample_rate_hz)
-        self._filters = np.zeros((channels, 6))
+        self._filters = np.zeros((channels, 7))
         self._partial = np.zeros(channels)
         self._frames = 0
         self._steps = 0
@@ -121,7 +123,29 @@ class LoudnessMeter:
             duration_s=self._frames / self._sample_rate_hz,
             sample_rate_hz=self._sample_rate_hz,
             channels=self._channels,
+            rms_dbfs=_decibels(self._rms()),
         )
+
+    def series(self) -> LoudnessSeries:
+        """Momentary and short-term loudness of what was pushed so far, for every 100 ms.
+
+        Returns
+        -------
+        LoudnessSeries
+            Values of silence, and of windows that began before the signal, are ``-inf``.
+        """
+        self._move_on()
+        hops = np.frombuffer(self._hops, np.float64) if self._hops else np.zeros(0)
+        return LoudnessSeries(
+            step_s=_HOP_STEPS / kweighting.STEPS_PER_S,
+            momentary_lufs=_windows_lufs(hops, _MOMENTARY_STEPS // _HOP_STEPS),
+            short_term_lufs=_windows_lufs(hops, _SHORT_TERM_STEPS // _HOP_STEPS),
+        )
+
+    def _rms(self) -> float:
+        """Root of the mean square of all samples, as a factor of full scale."""
+        samples = self._frames * self._channels
+        return math.sqrt(float(self._filters[:, 6].sum()) / samples) if samples else 0.0
 
     def _mean_of_all(self) -> float:
         """Mean square of everything that was pushed (signals under 3 s: all their steps are here)."""
@@ -139,6 +163,16 @@ def _highest_mean(energies: NDArray[np.float64], length: int, new_from: int) -> 
         return 0.0
     # Not by running sums: the result would depend on where the signal was cut.
     return float(np.lib.stride_tricks.sliding_window_view(fresh, length).mean(axis=1).max())
+
+
+def _windows_lufs(hops: NDArray[np.float64], length: int) -> NDArray[np.float32]:
+    """Loudness of the window of ``length`` hops that ends with each hop."""
+    loudness = np.full(len(hops), -np.inf, np.float32)
+    if len(hops) >= length:
+        means = np.lib.stride_tricks.sliding_window_view(hops, length).mean(axis=1)
+        with np.errstate(divide="ignore"):
+            loudness[length - 1 :] = -0.691 + 10.0 * np.log10(means)
+    return loudness
 
 
 def _decibels(peak: float) -> float:

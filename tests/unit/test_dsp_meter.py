@@ -66,6 +66,7 @@ def test_silence_has_no_level(frames: int, rate_hz: int):
         duration_s=frames / rate_hz,
         sample_rate_hz=rate_hz,
         channels=2,
+        rms_dbfs=-math.inf,
     )
 
 
@@ -212,3 +213,31 @@ def test_every_kernel_is_compiled_once(kernel):
             measure(block, rate_hz=192_000)
 
     assert len(kernel.signatures) == 1
+
+
+def test_rms_of_known_signals():
+    """A full-scale square reads 0 dBFS, a sine 3.01 dB below its peak, one side alone 3.01 dB less."""
+    tone = sine(1_000.0, 48_000, 1.0, peak=0.1)
+
+    assert measure(np.sign(tone) + (tone == 0)).rms_dbfs == pytest.approx(0.0, abs=1e-9)
+    assert measure(tone).rms_dbfs == pytest.approx(-23.01, abs=0.001)
+    assert measure(np.hstack([tone, 0 * tone])).rms_dbfs == pytest.approx(-26.02, abs=0.001)
+
+
+@given(lengths=block_lengths)
+@settings(deadline=None, max_examples=20)
+def test_any_split_gives_the_same_series(lengths: list[int]):
+    """Loudness over time does not depend on the blocks, and agrees with the highest values of the report."""
+    signal = bursts(8_000, 6.0)
+
+    whole, split = LoudnessMeter(8_000, 2), LoudnessMeter(8_000, 2)
+    whole.push(signal)
+    for block in cut(signal, lengths):
+        split.push(block)
+    series = whole.series()
+
+    assert len(series.momentary_lufs) == len(series.short_term_lufs) == 60
+    assert np.array_equal(series.momentary_lufs, split.series().momentary_lufs)
+    assert np.array_equal(series.short_term_lufs, split.series().short_term_lufs)
+    assert np.isinf(series.short_term_lufs[:29]).all()
+    assert series.short_term_lufs.max() == pytest.approx(whole.report().short_term_max_lufs, abs=0.3)
