@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dynamics, filters, true_peak
+from mixdown.dsp import dc, dynamics, filters, true_peak
 from mixdown.dsp import limiter as limiting
+from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
+from mixdown.dsp.dc import DcRemoval
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
 from mixdown.dsp.limiter import TruePeakLimiter
@@ -39,7 +41,16 @@ def limiter(rate_hz: int, channels: int) -> Processor:
     return TruePeakLimiter(gain_db=12.0, ceiling_dbtp=-1.0, sample_rate_hz=rate_hz, channels=channels)
 
 
-every_processor = pytest.mark.parametrize("make", [high_pass, compressor, limiter])
+def dc_removal(rate_hz: int, channels: int) -> Processor:
+    return DcRemoval(sample_rate_hz=rate_hz, channels=channels)
+
+
+def side_to_both(rate_hz: int, channels: int) -> Processor:
+    dead = ChannelBalance(level_dbfs=(-20.0, -90.0), correlation=0.0, identical=False, silent_side=1)
+    return SideToBoth(dead, channels=channels)
+
+
+every_processor = pytest.mark.parametrize("make", [dc_removal, side_to_both, high_pass, compressor, limiter])
 
 
 @every_processor
@@ -195,12 +206,19 @@ def test_a_cascade_holds_no_more_than_its_processors():
 
 @pytest.mark.parametrize(
     "kernel",
-    [filters._filter, dynamics._compress, limiting._smooth, limiting._turn_down, true_peak.group_peaks],
+    [
+        dc._subtract,
+        filters._filter,
+        dynamics._compress,
+        limiting._smooth,
+        limiting._turn_down,
+        true_peak.group_peaks,
+    ],
     ids=lambda kernel: kernel.__name__,
 )
 def test_every_kernel_is_compiled_once(kernel):
     """Whatever layout, precision, channels or rate come in: one machine code, so one wait for the compiler."""
-    for make in (high_pass, compressor, limiter):
+    for make in (dc_removal, high_pass, compressor, limiter):
         for channels in (1, 2, 5):
             signal = noise(2_000, channels)
             read_only = signal.copy()
