@@ -70,5 +70,5 @@ def _show(records: Sequence[JobRecord], home: Path) -> None:
 
 
 def _name(record: JobRecord) -> str:
-    uri = record.result.renditions[0].delivered_uri if record.result else None
+    uri = record.result.renditions[0].delivered_uri if record.result and record.result.renditions else None
     return Path(place_words(uri or "")).name

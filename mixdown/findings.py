@@ -9,10 +9,29 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from mixdown.model import LevelReport, ProbedAudio, Rendition, Step, StoredObject
+from mixdown.model import (
+    Attachment,
+    JobRecord,
+    LevelReport,
+    ProbedAudio,
+    Rendition,
+    Source,
+    Stage,
+    Step,
+    StoredObject,
+)
 
 #: JSON has no infinity, and silence has a level of minus infinity: it travels as a string.
 _INFINITY_AS_STRING = ConfigDict(ser_json_inf_nan="strings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """Another recording or picture that a chain needs, and where it can be read from."""
+
+    asked: Source  #: as the request names it
+    object: StoredObject
+    staged: bool  #: whether `object` is a copy of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +45,7 @@ class Validated:
     result_key: str
     staged: bool  #: whether `source` is a copy of ours
     already_made: bool  #: whether an earlier job made this very result
+    materials: tuple[Material, ...] = ()
 
     def as_work(self) -> dict[str, Any]:
         """Form for the ledger."""
@@ -50,6 +70,8 @@ class Processed:
     picture: StoredObject
     warnings: tuple[str, ...]
     elapsed_s: float
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_work(self) -> dict[str, Any]:
         """Form for the ledger."""
@@ -59,6 +81,12 @@ class Processed:
     def of(cls, work: Mapping[str, Any]) -> Processed:
         """Read back what `as_work` wrote."""
         return _PROCESSED.validate_python(work)
+
+
+def completed(record: JobRecord, stage: Stage) -> bool:
+    """Whether this stage is behind the job."""
+    order = list(Stage)
+    return record.stage is not None and order.index(record.stage) >= order.index(stage)
 
 
 def _dump(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,18 @@ class Intermediate:
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)
                 self.frames += len(block)
 
+    def read(self, frame: int, frames: int) -> Block:
+        """So many frames from this one on; fewer where the recording ends before."""
+        values = np.fromfile(
+            self.path, np.float32, count=frames * self.channels, offset=frame * self.channels * 4
+        )
+        return values.reshape(-1, self.channels)
+
+    @property
+    def duration_s(self) -> float:
+        """How long it is, in seconds."""
+        return self.frames / self.sample_rate_hz
+
     def blocks(self) -> Iterator[Block]:
         """The recording, block by block."""
         yield from self.blocks_from(0)
@@ -49,13 +61,15 @@ class Intermediate:
             while data := file.read(BLOCK_FRAMES * self.channels * 4):
                 yield np.frombuffer(data, dtype=np.float32).reshape(-1, self.channels)
 
-    def rewrite(self, processors: Sequence[Processor]) -> None:
-        """Run processors over the recording in place.
+    def rewrite(self, processors: Sequence[Processor], *taps: Callable[[Block], None]) -> None:
+        """Run processors over the recording in place, and show each tap what comes out.
 
         A processor never gives more than it was fed, so writing stays behind reading.
         """
         with _full_disk_named(), self.path.open("r+b") as file:
             for block in run(processors, self.blocks()):
+                for tap in taps:
+                    tap(block)
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)
 
 

@@ -6,49 +6,38 @@ A stage may be run again at any time: what it has completed under a claim it doe
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from mixdown.chain import effective_steps, result_key
-from mixdown.codec.probe import probe
 from mixdown.errors import (
     INTERNAL,
     ClaimLost,
     Interrupted,
-    KeepsCrashing,
     PermanentError,
     RetryableError,
     SourceChanged,
 )
-from mixdown.fetch import Fetched, fetch
 from mixdown.findings import Processed, Validated
+from mixdown.intake import take_in
+from mixdown.making import make
 from mixdown.model import (
     Claim,
     Delivery,
     JobRecord,
     JobResult,
     Rendition,
-    Source,
     Stage,
     Status,
     StoredObject,
 )
-from mixdown.render import Master, render
-from mixdown.report import report_json
-from mixdown.retry import POLICIES
-from mixdown.storage import master_key, safe_stem, source_key, staged_key
+from mixdown.storage import master_key, safe_stem, staged_key
 from mixdown.studio import Studio
 from mixdown.webhooks import payload_for, retry_at
 
 logger = logging.getLogger(__name__)
-
-#: How many processes may die over a job before it is left alone.
-MOST_ATTEMPTS = 5
 
 
 # -- one stage over some jobs ---------------------------------------------------------------------
@@ -114,120 +103,6 @@ def _give_up(studio: Studio, claim: Claim, stage: Stage, code: str, message: str
     logger.info("job %s failed in %s: %s (%s)", claim.job_id, stage.value, message, code)
 
 
-# -- validate -------------------------------------------------------------------------------------
-
-
-def validate(studio: Studio, claim: Claim) -> None:
-    """Fetch the source, hash and probe it, refuse what is not accepted, and find out if it is done already."""
-    record = studio.jobs.get(claim.job_id)
-    if record.attempts > MOST_ATTEMPTS:
-        raise KeepsCrashing(f"{MOST_ATTEMPTS} processes died over “{record.spec.filename}”; it is left alone now.")
-    if _completed(record, Stage.validate):
-        return
-    spec = record.spec
-    effective_steps(spec.work)  # a chain that makes no sense is refused before anything is fetched
-    with studio.workspace() as folder:
-        fetched = _fetch(studio, spec.source, folder)
-        probed = probe(fetched.path, name=spec.filename, limits=studio.settings.limits)
-        key = result_key(fetched.sha256, spec)
-        earlier = studio.jobs.find_result(key)
-        already_made = earlier is not None and studio.intact(earlier)
-        source, staged = _reachable(studio, claim, spec.source, fetched, already_made=already_made)
-    found = Validated(source=source, probe=probed, result_key=key, staged=staged, already_made=already_made)
-    studio.jobs.advance(claim, Stage.validate, validated=found.as_work())
-
-
-def _fetch(studio: Studio, source: Source, folder: Path) -> Fetched:
-    return fetch(
-        source,
-        folder / "source",
-        limits=studio.settings.limits,
-        s3=studio.s3,
-        timeout_s=studio.settings.fetch_timeout_s,
-    )
-
-
-def _reachable(
-    studio: Studio, claim: Claim, source: Source, fetched: Fetched, *, already_made: bool
-) -> tuple[StoredObject, bool]:
-    """The source as every machine can read it, and whether that is a copy of ours.
-
-    What lies in S3 stays there. A local file is read in place where the results are local too: then
-    all work happens on this machine. Everything else is copied under the job's own prefix.
-    """
-    scheme = source.uri.partition("://")[0].lower()
-    in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
-    if in_place or already_made:
-        return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
-    staged = studio.objects.put_file(fetched.path, source_key(claim.job_id), media_type="application/octet-stream")
-    return staged, True
-
-
-# -- process --------------------------------------------------------------------------------------
-
-
-def process(studio: Studio, claim: Claim) -> None:
-    """Render the masters and stage them, with their report and picture, under the job's own prefix."""
-    record = studio.jobs.get(claim.job_id)
-    validated = Validated.of(record.work["validated"])
-    if _completed(record, Stage.process) or validated.already_made:
-        return
-    started_s = time.monotonic()
-    spec = record.spec
-    with studio.workspace() as folder:
-        rendered = render(
-            _source_file(studio, validated, folder),
-            effective_steps(spec.work),
-            spec.outputs,
-            folder,
-            name=spec.filename,
-            limits=studio.settings.limits,
-            providers=studio.settings.onnx_providers.split(","),
-            progress=studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s),
-        )
-        report = report_json(spec, validated, rendered)
-        processed = Processed(
-            steps=rendered.steps,
-            before=rendered.before,
-            renditions=tuple(_stage(studio, claim, index, master) for index, master in enumerate(rendered.masters)),
-            report=studio.objects.put_bytes(
-                report, staged_key(claim.job_id, "report.json"), media_type="application/json"
-            ),
-            picture=studio.objects.put_bytes(
-                rendered.picture, staged_key(claim.job_id, "waveform.png"), media_type="image/png"
-            ),
-            warnings=rendered.warnings,
-            elapsed_s=round(time.monotonic() - started_s, 3),
-        )
-    studio.jobs.advance(claim, Stage.process, processed=processed.as_work())
-
-
-def _source_file(studio: Studio, validated: Validated, folder: Path) -> Path:
-    """The source as a local file, its bytes the ones that were validated."""
-    source = validated.source
-    if not validated.staged:
-        return _fetch(studio, Source(uri=source.uri, sha256=source.sha256), folder).path
-    path = studio.objects.local_path(source.uri) or folder / "source"
-    if not path.exists():
-        studio.objects.download(source, path)
-    return path
-
-
-def _stage(studio: Studio, claim: Claim, index: int, master: Master) -> Rendition:
-    stored = studio.objects.put_file(
-        master.path,
-        staged_key(claim.job_id, f"{index}{master.output.format.suffix}"),
-        media_type=master.output.format.media_type,
-    )
-    return Rendition(
-        output=master.output,
-        object=stored,
-        after=master.after,
-        target_lufs=master.target_lufs,
-        ceiling_dbtp=master.ceiling_dbtp,
-    )
-
-
 # -- store ----------------------------------------------------------------------------------------
 
 
@@ -269,6 +144,8 @@ def _promoted(studio: Studio, record: JobRecord, validated: Validated) -> JobRes
             replace(master, object=promote(master.object, f"{index}{master.output.format.suffix}"))
             for index, master in enumerate(processed.renditions)
         ),
+        attachments=tuple(replace(each, object=promote(each.object, each.name)) for each in processed.attachments),
+        notes=processed.notes,
         report=promote(processed.report, "report.json"),
         picture=promote(processed.picture, "waveform.png"),
         warnings=processed.warnings,
@@ -280,9 +157,15 @@ def _named(studio: Studio, record: JobRecord, master: Rendition) -> Rendition:
     """The master with a copy under the recording's own name, where one was asked for."""
     if record.spec.deliver_to is None:
         return master
-    filename = safe_stem(record.spec.filename) + master.output.format.suffix
+    filename = delivered_name(record.spec.filename, master)
     uri = studio.objects.copy_out(master.object, record.spec.deliver_to, filename)
     return replace(master, delivered_uri=uri)
+
+
+def delivered_name(filename: str, master: Rendition) -> str:
+    """What a delivered file is called: as the recording, and its part where it was split."""
+    stem = safe_stem(filename)
+    return (f"{stem} - {safe_stem(master.title)}" if master.title else stem) + master.output.format.suffix
 
 
 # -- notify ---------------------------------------------------------------------------------------
@@ -320,15 +203,9 @@ def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:
     ]
 
 
-def _completed(record: JobRecord, stage: Stage) -> bool:
-    """Whether this stage is behind the job."""
-    order = list(Stage)
-    return record.stage is not None and order.index(record.stage) >= order.index(stage)
-
-
 _STAGES: dict[Stage, Callable[[Studio, Claim], None]] = {
-    Stage.validate: validate,
-    Stage.process: process,
+    Stage.validate: take_in,
+    Stage.process: make,
     Stage.store: store,
     Stage.notify: notify,
 }

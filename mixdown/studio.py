@@ -125,7 +125,8 @@ def _new_folder(home: Path) -> Path:
 
 def objects_of(result: JobResult) -> list[StoredObject]:
     """Every object of a result."""
-    return [*(master.object for master in result.renditions), result.report, result.picture]
+    masters = [master.object for master in result.renditions]
+    return [*masters, *(each.object for each in result.attachments), result.report, result.picture]
 
 
 def s3_options(settings: Settings) -> S3Options:

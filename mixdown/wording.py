@@ -96,11 +96,24 @@ def step_words(step: Step, channels: int) -> str:
 
 def chain_words(result: JobResult) -> str:
     """What was done to the sound, in order."""
-    channels = result.renditions[0].after.channels
+    channels = result.renditions[0].after.channels if result.renditions else result.before.channels
     return " → ".join(step_words(step, channels) for step in result.steps)
 
 
+def done_words(result: JobResult) -> str:
+    """What was done to the sound, and what was found on the way."""
+    return ". ".join([chain_words(result) or "measured", *result.notes])
+
+
 def loudness_words(result: JobResult) -> str:
-    """Loudness before and after: `−27.9 → −16.0`."""
-    after = result.renditions[0].after.integrated_lufs
-    return f"{level_words(result.before.integrated_lufs)} → {level_words(after)}"
+    """Loudness before and after: `−27.9 → −16.0`; that of a recording alone where nothing was delivered."""
+    before = level_words(result.before.integrated_lufs)
+    if not result.renditions:
+        return before
+    return f"{before} → {level_words(result.renditions[0].after.integrated_lufs)}"
+
+
+def peak_words(result: JobResult) -> str:
+    """True peak of what was delivered, else of what came in: `−1.0`."""
+    level = result.renditions[0].after if result.renditions else result.before
+    return level_words(level.true_peak_dbtp)

@@ -18,11 +18,12 @@ from mixdown.jobs import JobStore
 from mixdown.model import JobRecord, JobResult, Status
 from mixdown.studio import Studio
 from mixdown.wording import (
-    chain_words,
     done_share,
+    done_words,
     duration_words,
     level_words,
     loudness_words,
+    peak_words,
     place_words,
     short_id,
     state_words,
@@ -87,7 +88,7 @@ def _row(record: JobRecord) -> dict[str, str]:
         "State": state_words(record),
         "Duration": duration_words(result.before.duration_s) if result else "",
         "LUFS": loudness_words(result) if result else "",
-        "True peak": level_words(result.renditions[0].after.true_peak_dbtp, "dBTP") if result else "",
+        "True peak": f"{peak_words(result)} dBTP" if result else "",
         "Time": f"{result.elapsed_s:.1f} s" if result else "",
         "Note": record.error_detail or " ".join(result.warnings if result else ()),
         "Job": short_id(record),
@@ -103,10 +104,11 @@ def job_page(record: JobRecord, picture: bytes) -> str:
     image = base64.b64encode(picture).decode()
     warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
     places = [master.delivered_uri or master.object.uri for master in result.renditions]
-    files = "\n".join(place_words(uri) for uri in [*places, result.report.uri])
+    beside = [result.report.uri, *(each.object.uri for each in result.attachments)]
+    files = "\n".join(place_words(uri) for uri in [*places, *beside])
     return (
         f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
-        f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result))}\n{warnings}"
+        f"\n{_measurements(result)}\n\nDone: {_plain(done_words(result))}\n{warnings}"
         f"\n## Files\n\n```\n{files}\n```\n"
     )
 

@@ -66,5 +66,5 @@ def expire(connection: Connection, older_than: timedelta, now: datetime) -> list
 
 
 def _objects(result: JobResult) -> list[str]:
-    masters = [rendition.object.uri for rendition in result.renditions]
-    return [*masters, result.report.uri, result.picture.uri]
+    masters = [master.object.uri for master in result.renditions]
+    return [*masters, *(each.object.uri for each in result.attachments), result.report.uri, result.picture.uri]

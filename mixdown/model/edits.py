@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from mixdown.model.source import Source
 from mixdown.model.steps import Request, without_null_defaults
+
+StepT = TypeVar("StepT", bound=Request)
 
 #: A number that may stay empty, as forms show it best.
 _OptionalNumber = WithJsonSchema({"type": "number"})
@@ -292,7 +295,19 @@ Edit = (
 )
 
 
-def sources_of(edit: Any) -> tuple[Source, ...]:
+def with_sources(step: StepT, change: Callable[[Source], Source]) -> StepT:
+    """The step with every other recording or picture it needs changed."""
+    changed: dict[str, Any] = {}
+    if isinstance(step, Concatenate):
+        changed = {"sources": tuple(map(change, step.sources))}
+    elif isinstance(step, Intro | Outro | Insert | Bed):
+        changed = {"source": change(step.source)}
+    elif isinstance(step, Label) and step.cover is not None:
+        changed = {"cover": change(step.cover)}
+    return step.model_copy(update=changed) if changed else step
+
+
+def sources_of(edit: Request) -> tuple[Source, ...]:
     """The other recordings and pictures that a step needs."""
     if isinstance(edit, Concatenate):
         return edit.sources

@@ -49,6 +49,7 @@ class JobResult:
     picture: StoredObject  #: waveform before and after, PNG
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()  #: what the steps found
     elapsed_s: float = 0.0  #: processing time; that of the first job where a result was used again
     reused: bool = False  #: an earlier job had already made this result
 

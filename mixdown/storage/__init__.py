@@ -2,7 +2,7 @@
 
 from mixdown.storage.faults import scratch_errors, translated
 from mixdown.storage.folder import path_of
-from mixdown.storage.keys import master_key, safe_name, safe_stem, source_key, staged_key
+from mixdown.storage.keys import master_key, material_key, safe_name, safe_stem, source_key, staged_key
 from mixdown.storage.options import S3Options
 from mixdown.storage.store import ObjectStore
 
@@ -10,6 +10,7 @@ __all__ = [
     "ObjectStore",
     "S3Options",
     "master_key",
+    "material_key",
     "path_of",
     "safe_name",
     "safe_stem",

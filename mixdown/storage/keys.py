@@ -28,6 +28,11 @@ def source_key(job_id: UUID) -> str:
     return staged_key(job_id, "source")
 
 
+def material_key(job_id: UUID, index: int) -> str:
+    """The key of the copy of another recording that a job needs; goes with its staged objects."""
+    return staged_key(job_id, f"material-{index}")
+
+
 def master_key(result_key: str, filename: str) -> str:
     """The final key of one file of a result, before the store adds the file's own hash; equal work, equal key."""
     return f"masters/{result_key[:2]}/{result_key}/{safe_name(filename)}"

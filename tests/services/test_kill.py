@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from mixdown.intake import MOST_ATTEMPTS
 from mixdown.model import Stage, Status
 from mixdown.owner import this_process
 from mixdown.settings import Settings
-from mixdown.stages import MOST_ATTEMPTS, run_stage
+from mixdown.stages import run_stage
 from mixdown.studio import Studio, open_studio
 from mixdown.submission import enhance_specs, sources, submit
 from tests.services.ctrl_c import heed_ctrl_c

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from mixdown.codec.remix import remix
 from mixdown.dsp.limiter import TruePeakLimiter
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Block, run
 from mixdown.intermediate import Intermediate
-from mixdown.model import LevelReport
-
-#: Called for every block: tells how far the work is and is the place where it can be stopped.
-Tick = Callable[[int], None]
+from mixdown.model import LevelReport, Loudness, RmsLevel
+from mixdown.progress import Tick
 
 #: More than this is noise turned up, not a quiet recording mended.
 LARGEST_GAIN_DB = 40.0
@@ -35,6 +35,36 @@ class Drive:
     ceiling_dbtp: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What a delivered file is brought to."""
+
+    level: float  #: to reach
+    ceiling_dbtp: float
+    unit: str
+    measured: Callable[[LevelReport], float]  #: that level of a file
+
+    def moved(self, level_db: float, ceiling_db: float) -> Aim:
+        """The aim that far off, to make up for what a codec does."""
+        return replace(self, level=self.level + level_db, ceiling_dbtp=self.ceiling_dbtp + ceiling_db)
+
+
+def aim_of(step: Loudness | RmsLevel, channels: int) -> Aim:
+    """The aim of the last step of a chain, for a file with so many channels."""
+    if isinstance(step, RmsLevel):
+        return Aim(level=step.target_rms_dbfs, ceiling_dbtp=step.ceiling_dbtp, unit="dB", measured=_rms_dbfs)
+    target_lufs = step.target_for(channels)
+    return Aim(level=target_lufs, ceiling_dbtp=step.ceiling_dbtp, unit="LU", measured=_integrated_lufs)
+
+
+def _integrated_lufs(report: LevelReport) -> float:
+    return report.integrated_lufs
+
+
+def _rms_dbfs(report: LevelReport) -> float:
+    return -math.inf if report.rms_dbfs is None else report.rms_dbfs
+
+
 class Mastering:
     """One recording with one number of channels, on its way to a loudness.
 
@@ -42,37 +72,39 @@ class Mastering:
     limiter is run, its loss measured and made up for, until the loudness is met.
     """
 
-    def __init__(self, recording: Intermediate, *, channels: int, tick: Tick) -> None:
+    def __init__(
+        self, recording: Intermediate, *, channels: int, tick: Tick, level: LevelReport | None = None
+    ) -> None:
         self.channels = channels
         self._recording = recording
         self._tick = tick
-        self._level = self._measure(self._blocks(), true_peak=True)
+        self._level = level or self._measure(self._blocks(), true_peak=True)
 
     @property
     def level(self) -> LevelReport:
         """The recording before any gain."""
         return self._level
 
-    def drive_for(self, target_lufs: float, ceiling_dbtp: float) -> Drive:
-        """The drive that gives this integrated loudness under this ceiling.
+    def drive_for(self, aim: Aim) -> Drive:
+        """The drive that meets this aim.
 
         Parameters
         ----------
-        target_lufs : integrated loudness to reach, in LUFS
-        ceiling_dbtp : highest true peak, in dBTP
+        aim : level to reach, and the ceiling
 
         Returns
         -------
         Drive
             Within `TOLERANCE_LU` where the ceiling and `LARGEST_GAIN_DB` let it.
         """
-        gain_db = min(target_lufs - self._level.integrated_lufs, LARGEST_GAIN_DB)
+        ceiling_dbtp = aim.ceiling_dbtp
+        gain_db = min(aim.level - aim.measured(self._level), LARGEST_GAIN_DB)
         if self._level.true_peak_dbtp + gain_db <= ceiling_dbtp:
             return Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)
         gain_before_db, short_before_lu, kept = gain_db, 0.0, 1.0
         for _ in range(_MOST_ROUNDS):
             limited = self._measure(self.limited(Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)))
-            short_lu = target_lufs - limited.integrated_lufs
+            short_lu = aim.level - aim.measured(limited)
             if abs(short_lu) <= TOLERANCE_LU or gain_db >= LARGEST_GAIN_DB:
                 break
             if gain_db != gain_before_db:
@@ -91,6 +123,11 @@ class Mastering:
             channels=self.channels,
         )
         return run([limiter], self._blocks())
+
+    def gained(self, gain_db: float) -> Iterator[Block]:
+        """The recording with this gain and nothing else; with none, the very same samples."""
+        gain = np.float32(10.0 ** (gain_db / 20.0))
+        return self._blocks() if gain_db == 0.0 else (block * gain for block in self._blocks())
 
     def _blocks(self) -> Iterator[Block]:
         for block in self._recording.blocks():

@@ -1,0 +1,79 @@
+"""The first stage: the source and all that goes with it, fetched, checked, and made reachable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixdown.chain import effective_steps, materials_of, result_key
+from mixdown.codec.probe import probe
+from mixdown.errors import KeepsCrashing
+from mixdown.fetch import Fetched, fetch
+from mixdown.findings import Material, Validated, completed
+from mixdown.model import Claim, Source, Stage, StoredObject
+from mixdown.storage import material_key, source_key
+from mixdown.studio import Studio
+
+#: How many processes may die over a job before it is left alone.
+MOST_ATTEMPTS = 5
+
+
+def take_in(studio: Studio, claim: Claim) -> None:
+    """Fetch the source, hash and probe it, refuse what is not accepted, and find out if it is done already."""
+    record = studio.jobs.get(claim.job_id)
+    if record.attempts > MOST_ATTEMPTS:
+        raise KeepsCrashing(f"{MOST_ATTEMPTS} processes died over “{record.spec.filename}”; it is left alone now.")
+    if completed(record, Stage.validate):
+        return
+    spec = record.spec
+    steps = effective_steps(spec.work)  # a chain that makes no sense is refused before anything is fetched
+    with studio.workspace() as folder:
+        fetched = fetched_into(studio, spec.source, folder / "source")
+        probed = probe(fetched.path, name=spec.filename, limits=studio.settings.limits)
+        others = [
+            (source, fetched_into(studio, source, folder / f"material-{index}"))
+            for index, source in enumerate(materials_of(steps))
+        ]
+        key = result_key(fetched.sha256, spec, [other.sha256 for _, other in others])
+        earlier = studio.jobs.find_result(key)
+        already_made = earlier is not None and studio.intact(earlier)
+        source, staged = _reachable(studio, spec.source, fetched, source_key(claim.job_id), needed=not already_made)
+        materials = []
+        for index, (asked, other) in enumerate(others):
+            key_of_copy = material_key(claim.job_id, index)
+            stored, copied = _reachable(studio, asked, other, key_of_copy, needed=not already_made)
+            materials.append(Material(asked=asked, object=stored, staged=copied))
+    found = Validated(
+        source=source,
+        probe=probed,
+        result_key=key,
+        staged=staged,
+        already_made=already_made,
+        materials=tuple(materials),
+    )
+    studio.jobs.advance(claim, Stage.validate, validated=found.as_work())
+
+
+def fetched_into(studio: Studio, source: Source, path: Path) -> Fetched:
+    """A source as a local file; one that lies on this machine is read where it lies."""
+    return fetch(
+        source,
+        path,
+        limits=studio.settings.limits,
+        s3=studio.s3,
+        timeout_s=studio.settings.fetch_timeout_s,
+    )
+
+
+def _reachable(
+    studio: Studio, source: Source, fetched: Fetched, key: str, *, needed: bool
+) -> tuple[StoredObject, bool]:
+    """The source as every machine can read it, and whether that is a copy of ours.
+
+    What lies in S3 stays there. A local file is read in place where the results are local too: then
+    all work happens on this machine. Everything else is copied under the job's own prefix.
+    """
+    scheme = source.uri.partition("://")[0].lower()
+    in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
+    if in_place or not needed:
+        return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
+    return studio.objects.put_file(fetched.path, key, media_type="application/octet-stream"), True
