@@ -41,12 +41,13 @@ def fan(frames: int, rate_hz: int, seed: int) -> Samples:
     return (air + 0.3 * whirr) * (1 + 0.2 * np.sin(2 * np.pi * 0.7 * time_s))
 
 
-def hum(frames: int, rate_hz: int) -> Samples:
-    """Mains hum: 50 Hz and its odd harmonics above all."""
+def hum(frames: int, rate_hz: int, mains_hz: int = 50) -> Samples:
+    """Mains hum: its frequency and the odd harmonics above all."""
     time_s = np.arange(frames) / rate_hz
     strengths = {1: 1.0, 2: 0.2, 3: 0.6, 5: 0.35, 7: 0.2, 9: 0.1, 11: 0.06, 15: 0.03}
     return sum(
-        (level * np.sin(2 * np.pi * 50 * k * time_s + 0.7 * k) for k, level in strengths.items()), np.zeros(frames)
+        (level * np.sin(2 * np.pi * mains_hz * k * time_s + 0.7 * k) for k, level in strengths.items()),
+        np.zeros(frames),
     )
 
 

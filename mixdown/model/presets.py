@@ -40,6 +40,7 @@ class Requirement(Request):
     measure: str = Field(description="What is measured, as the analysis names it: integrated_lufs, rms_dbfs …")
     at_least: float | None = None
     at_most: float | None = None
+    channels: Literal[1, 2] | None = Field(default=None, description="Asked of files of so many channels only.")
 
     @model_validator(mode="after")
     def _asks_something(self) -> Requirement:
@@ -117,6 +118,10 @@ class Preset(Request):
     output: OutputSpec | None = Field(default=None, description="What to deliver where nothing else is asked for.")
     requirements: tuple[Requirement, ...] = Field(default=(), description="What a finished file has to meet.")
     cases: tuple[Case, ...] = Field(default=(), description="Recordings to try it on.")
+
+    def asked_of(self, channels: int) -> tuple[Requirement, ...]:
+        """The requirements that concern a file of so many channels."""
+        return tuple(each for each in self.requirements if each.channels in (None, channels))
 
     @model_validator(mode="after")
     def _ends_with_its_loudness(self) -> Preset:
