@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from mixdown import __version__
+from mixdown import __version__, presets
 from mixdown.chain import tool_versions
 from mixdown.findings import Validated
 from mixdown.model import Enhance, JobRecord, JobSpec, LevelReport, Work
@@ -30,12 +30,15 @@ def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> byte
         "masters": [
             {
                 "output": master.output.model_dump(mode="json"),
+                "title": master.title,
                 "target_lufs": master.target_lufs,
+                "target_rms_dbfs": master.target_rms_dbfs,
                 "ceiling_dbtp": master.ceiling_dbtp,
                 "after": levels(master.after),
             }
             for master in rendered.masters
         ],
+        "notes": list(rendered.notes),
         "warnings": list(rendered.warnings),
         "versions": tool_versions(),
     }
@@ -43,8 +46,13 @@ def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> byte
 
 
 def preset_of(work: Work) -> str | None:
-    """The preset that a job goes by; None where it has steps of its own."""
-    return work.preset if isinstance(work, Enhance) and work.steps is None else None
+    """The preset that a job goes by; None where it has steps of its own.
+
+    Steps beside the name of no shipped preset are those of a preset of the user's.
+    """
+    if not isinstance(work, Enhance):
+        return None
+    return work.preset if work.steps is None or work.preset not in presets.names() else None
 
 
 def levels(report: LevelReport) -> dict[str, float | int | None]:
@@ -63,6 +71,7 @@ def job_document(record: JobRecord) -> dict[str, Any]:
     """A job for programs: its state, its measurements, where its masters lie, or why there are none."""
     result = record.result
     error = {"code": record.error_code, "message": record.error_detail} if record.error_code else None
+    attached = result.attachments if result else ()
     return {
         "id": str(record.id),
         "filename": record.spec.filename,
@@ -76,7 +85,9 @@ def job_document(record: JobRecord) -> dict[str, Any]:
                 "format": master.output.format.value,
                 "sha256": master.object.sha256,
                 "size_bytes": master.object.size_bytes,
+                "title": master.title,
                 "target_lufs": master.target_lufs,
+                "target_rms_dbfs": master.target_rms_dbfs,
                 "ceiling_dbtp": master.ceiling_dbtp,
                 "after": levels(master.after),
             }
@@ -84,6 +95,8 @@ def job_document(record: JobRecord) -> dict[str, Any]:
         ],
         "report_uri": result.report.uri if result else None,
         "picture_uri": result.picture.uri if result else None,
+        "attachments": [{"name": each.name, "uri": each.object.uri} for each in attached],
+        "notes": list(result.notes) if result else [],
         "warnings": list(result.warnings) if result else [],
         "reused": bool(result and result.reused),
         "elapsed_s": result.elapsed_s if result else None,

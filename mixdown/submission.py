@@ -6,23 +6,29 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from mixdown.chain import effective_steps
+from mixdown import presets
+from mixdown.chain import effective_steps, materials_of
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import source_version
 from mixdown.model import (
+    Analyze,
     Enhance,
     JobRecord,
     JobSpec,
+    NeverWorse,
     NoiseReduction,
     OutputSpec,
     Source,
     Step,
     WebhookTarget,
+    Work,
     digest,
+    with_sources,
 )
 from mixdown.storage import path_of
 from mixdown.studio import Studio
@@ -65,21 +71,48 @@ def enhance_specs(
     recordings: Sequence[Source],
     preset: str,
     noise_reduction: NoiseReduction | None = None,
-    outputs: Sequence[OutputSpec] = (OutputSpec(),),
+    outputs: Sequence[OutputSpec] = (),
     deliver_to: str | None = None,
     notify_url: str | None = None,
     steps: Sequence[Step] | None = None,
+    edits: Sequence[Step] = (),
+    never_worse: NeverWorse = NeverWorse.report,
+    preset_folder: Path | None = None,
 ) -> list[JobSpec]:
-    """A request for each recording, all alike; UnknownPreset if there is no such preset."""
-    work = Enhance(preset=str(preset), steps=tuple(steps) if steps else None, noise_reduction=noise_reduction)
+    """A request to enhance each recording, all alike; UnknownPreset if there is no such preset.
+
+    A preset of the user's own is written into the request, step by step: whoever works on it needs no such file.
+    """
+    work = Enhance(
+        preset=str(preset),
+        steps=tuple(steps) if steps else None,
+        noise_reduction=noise_reduction,
+        edits=tuple(edits),
+        never_worse=never_worse,
+    )
+    if not steps and not outputs:
+        usual = presets.load(str(preset), folder=preset_folder).output
+        outputs = (usual,) if usual else ()
+    return job_specs(recordings, presets.settled(work, preset_folder), outputs, deliver_to, notify_url)
+
+
+def job_specs(
+    recordings: Sequence[Source],
+    work: Work,
+    outputs: Sequence[OutputSpec] = (),
+    deliver_to: str | None = None,
+    notify_url: str | None = None,
+) -> list[JobSpec]:
+    """A request for each recording, all alike; InvalidRequest where the work makes no sense."""
+    work = _with_places(work)
     effective_steps(work)
-    with _in_a_sentence("a webhook address"):
+    with in_a_sentence("a webhook address"):
         notify = (WebhookTarget(url=notify_url),) if notify_url else ()
     return [
         JobSpec(
             source=recording,
             work=work,
-            outputs=tuple(outputs),
+            outputs=tuple(outputs) or (OutputSpec(),),
             deliver_to=_absolute(deliver_to) if deliver_to else None,
             notify=notify,
         )
@@ -95,10 +128,27 @@ def _absolute(place: str) -> str:
     return place if "://" in place else _address(_followed(_expanded(place)))
 
 
+def _with_places(work: Work) -> Work:
+    """The work with the other recordings it needs named so that their names mean the same everywhere."""
+
+    def placed(source: Source) -> Source:
+        return only(sources([source.uri])).model_copy(update=source.model_dump(exclude={"uri"}, exclude_none=True))
+
+    if isinstance(work, Analyze):
+        return work
+    changed: dict[str, Any] = {}
+    if work.steps is not None:
+        changed["steps"] = tuple(with_sources(step, placed) for step in work.steps)
+    if isinstance(work, Enhance):
+        changed["edits"] = tuple(with_sources(step, placed) for step in work.edits)
+    return work.model_copy(update=changed)
+
+
 def submission_key(studio: Studio, spec: JobSpec) -> str:
-    """Hash of a request, of the present state of its source, and of where results go."""
-    version = source_version(spec.source, studio.s3)
-    return digest(spec.model_dump(mode="json"), version, studio.objects.root)
+    """Hash of a request, of the present state of its sources, and of where results go."""
+    needed = (spec.source, *materials_of(effective_steps(spec.work)))
+    versions = [source_version(source, studio.s3) for source in needed]
+    return digest(spec.model_dump(mode="json"), versions, studio.objects.root)
 
 
 def sources(names: Sequence[str], *, deliver_to: str | None = None) -> list[Source]:
@@ -127,7 +177,7 @@ def _sources_at(name: str, masters: Path | None) -> list[Source]:
         raise InvalidRequest("A recording needs a name, without a NUL in it.")
     path = path_of(name) if "://" in name or name[:5].lower() == "file:" else _expanded(name)
     if path is None:  # an address; what is wrong with one is found out by who fetches it
-        with _in_a_sentence("the address of a recording"):
+        with in_a_sentence("the address of a recording"):
             return [Source(uri=name)]
     if not _is_folder(path):
         return [_local(path)]
@@ -147,7 +197,7 @@ def _below(root: Path, masters: Path | None) -> Iterator[Path]:
 
 def _local(path: Path) -> Source:
     """A local recording. A link is followed here, where a person named it, and nowhere later."""
-    with _in_a_sentence("the path of a recording"):
+    with in_a_sentence("the path of a recording"):
         return Source(uri=_address(_followed(path)), filename=os.fsencode(path.name).decode(errors="replace"))
 
 
@@ -177,7 +227,7 @@ def _address(path: Path) -> str:
 
 
 @contextmanager
-def _in_a_sentence(what: str) -> Iterator[None]:
+def in_a_sentence(what: str) -> Iterator[None]:
     """Raise InvalidRequest for a value that the model refuses."""
     try:
         yield

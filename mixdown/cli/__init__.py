@@ -13,6 +13,7 @@ from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import jobs
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
+from mixdown.cli.transform import steps, transform
 
 __all__ = ["app", "err", "in_sentences", "main", "out"]
 
@@ -39,7 +40,7 @@ def _main(
     logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
 
 
-for _command in (process, probe, measure, jobs):
+for _command in (process, transform, steps, probe, measure, jobs):
     app.command()(_command)
 
 

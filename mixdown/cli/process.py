@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
 import typer
 from rich.console import Console
 
 from mixdown import presets
-from mixdown.cli.shared import AsJson, Files, document, err, in_sentences, out, print_json, studio
-from mixdown.model import AudioFormat, JobRecord, JobSpec, NoiseReduction, OutputSpec, Status
+from mixdown.cli.shared import (
+    AsJson,
+    BitrateKbps,
+    Files,
+    Formats,
+    Mono,
+    Notify,
+    document,
+    err,
+    in_sentences,
+    out,
+    print_json,
+    studio,
+)
+from mixdown.model import AudioFormat, JobRecord, JobSpec, NeverWorse, NoiseReduction, OutputSpec, Status
+from mixdown.settings import Settings
 
 #: More than this many rows is a wall, not a table: only what needs attention is then listed.
 _MOST_ROWS = 60
@@ -29,45 +43,72 @@ def process(
     deliver_to: Annotated[
         str, typer.Option("--out", "-o", metavar="DIR|s3://…", help="Where the masters go.")
     ] = "masters",
-    formats: Annotated[
-        list[AudioFormat],
-        typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(AudioFormat)}; repeat for several."),
-    ] = [AudioFormat.mp3],  # noqa: B006 - typer's default
-    bitrate_kbps: Annotated[
-        int | None,
-        typer.Option("--bitrate", metavar="KBPS", help="Of mp3, m4a, opus and ogg.", min=24, max=512),
-    ] = None,
-    mono: Annotated[bool, typer.Option("--mono", help="One channel, whatever the source has.")] = False,
+    formats: Formats = None,
+    bitrate_kbps: BitrateKbps = None,
+    mono: Mono = False,
     noise_reduction: Annotated[
         NoiseReduction | None,
         typer.Option(
             "--denoise", metavar="DB", help="Noise reduction: off, 12, 18, 24 or full; instead of the preset's."
         ),
     ] = None,
-    notify: Annotated[
-        str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")
+    edits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            metavar="'KIND NAME=VALUE…'",
+            help="An edit before the loudness; see mixdown steps.",
+        ),
     ] = None,
+    never_worse: Annotated[
+        NeverWorse,
+        typer.Option(
+            "--never-worse",
+            metavar="MODE",
+            help="Masters are compared with their source: report it, gate (make again with less), or off.",
+        ),
+    ] = NeverWorse.report,
+    notify: Notify = None,
     as_json: AsJson = False,
 ) -> None:
     """Master recordings: cleaned, evened out, at their loudness.
 
     What is done already is not done again. After Ctrl-C or a crash, run the same command again to go on.
     """
+    from mixdown.step_text import parse_steps
     from mixdown.submission import enhance_specs, sources
 
     with in_sentences():
+        folder = Settings().effective_presets
+        usual = presets.load(preset, folder=folder).output or OutputSpec()
         specs = enhance_specs(
             sources(files, deliver_to=deliver_to),
             preset=preset,
             noise_reduction=noise_reduction,
-            outputs=[
-                OutputSpec(format=each, bitrate_kbps=bitrate_kbps, channels=1 if mono else None)
-                for each in dict.fromkeys(formats)
-            ],
+            outputs=asked_outputs(usual, formats, bitrate_kbps, mono=mono),
             deliver_to=deliver_to,
             notify_url=notify,
+            edits=parse_steps(edits or ()),
+            never_worse=never_worse,
+            preset_folder=folder,
         )
         records = work_through(specs, quiet=as_json)
+    finish(records, deliver_to, as_json=as_json)
+
+
+def asked_outputs(
+    usual: OutputSpec, formats: Sequence[AudioFormat] | None, bitrate_kbps: int | None, *, mono: bool
+) -> list[OutputSpec]:
+    """The files that options ask for, in everything else as usual."""
+    asked: dict[str, Any] = {"bitrate_kbps": bitrate_kbps} if bitrate_kbps else {}
+    if mono:
+        asked["channels"] = 1
+    usual = usual.model_copy(update=asked)
+    return [usual.model_copy(update={"format": each}) for each in dict.fromkeys(formats or [usual.format])]
+
+
+def finish(records: Sequence[JobRecord], deliver_to: str, *, as_json: bool) -> NoReturn:
+    """Print what came of the jobs, and leave with 0 where all is well."""
     if as_json:
         print_json([document(record) for record in records])
     else:
@@ -76,6 +117,7 @@ def process(
 
 
 def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
+    """Accept jobs and work on those that are not done, with bars; all of them as they ended."""
     from mixdown.submission import submit
 
     opened = studio()
@@ -107,6 +149,7 @@ def _say_ended(record: JobRecord) -> None:
 
 
 def print_results(records: Sequence[JobRecord], folder: str) -> None:
+    """A table of jobs, and why some failed."""
     from mixdown.console import reasons, results_table
     from mixdown.wording import delivered_words
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from mixdown.errors import InvalidRequest, MixdownError
-from mixdown.model import JobRecord
+from mixdown.model import AudioFormat, JobRecord
 from mixdown.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,15 @@ def _console(*, stderr: bool = False) -> Console:
 out, err = _console(), _console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Formats = Annotated[
+    list[AudioFormat] | None,
+    typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(AudioFormat)}; repeat for several."),
+]
+BitrateKbps = Annotated[
+    int | None, typer.Option("--bitrate", metavar="KBPS", help="Of mp3, m4a, opus and ogg.", min=24, max=512)
+]
+Mono = Annotated[bool, typer.Option("--mono", help="One channel, whatever the source has.")]
+Notify = Annotated[str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")]
 Files = Annotated[
     list[str],
     typer.Argument(
