@@ -6,13 +6,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.form import AS_PRESET, MP3, PODCAST, ChainStep, NoiseChoice, PresetName, bare, chosen
+from flows.form import AS_PRESET, PODCAST, ChainStep, NoiseChoice, PresetName, bare, chosen
 from flows.orchestrate import run_to_end
 from mixdown.errors import JobFailed
-from mixdown.model import JobRecord, OutputSpec, Source, Status
+from mixdown.model import JobRecord, NeverWorse, OutputSpec, Source, Status
 from mixdown.submission import enhance_specs, only
 from mixdown.submission import sources as expand
 from mixdown.wording import delivered_words
+from tasks.studio import preset_folder
 
 
 def named_after_its_source() -> str:
@@ -25,9 +26,12 @@ def process_audio(
     source: str,
     preset: PresetName = PODCAST,
     noise_reduction: NoiseChoice = AS_PRESET,
-    outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
+    outputs: list[OutputSpec] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
+    edits: list[ChainStep] = [],  # noqa: B006
+    never_worse: NeverWorse = NeverWorse.report,
+    own_preset: str = "",
     steps: list[ChainStep] = [],  # noqa: B006
 ) -> JobRecord:
     """Clean one recording, even it out and bring it to its loudness.
@@ -36,13 +40,26 @@ def process_audio(
         source: The recording: a path on the worker, or a file://, s3:// or https:// address.
         preset: What the master is for. It decides the chain, the loudness and the ceiling.
         noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
-        outputs: The files to make, each in its own format.
+        outputs: The files to make, each in its own format. Empty means as the preset says, for most an mp3.
         deliver_to: A folder or s3:// prefix that also gets a copy, named like the recording. May stay empty.
         notify_url: An address that is sent a signed webhook when the job has ended. May stay empty.
+        edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
+        never_worse: What is delivered is compared with what came in: report it, gate (made again with less), or off.
+        own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
-    recordings = [only(expand([source]))]
-    specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
+    specs = enhance_specs(
+        [only(expand([source]))],
+        own_preset or preset,
+        chosen(noise_reduction),
+        outputs,
+        deliver_to,
+        notify_url,
+        bare(steps),
+        bare(edits),
+        never_worse,
+        preset_folder(),
+    )
     [record] = run_to_end(specs, title=specs[0].filename)
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
@@ -54,9 +71,12 @@ def process_batch(
     sources: list[str],
     preset: PresetName = PODCAST,
     noise_reduction: NoiseChoice = AS_PRESET,
-    outputs: list[OutputSpec] = [MP3],  # noqa: B006 - never changed; Prefect shows it as the default
+    outputs: list[OutputSpec] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
+    edits: list[ChainStep] = [],  # noqa: B006
+    never_worse: NeverWorse = NeverWorse.report,
+    own_preset: str = "",
     steps: list[ChainStep] = [],  # noqa: B006
 ) -> list[JobRecord]:
     """Master many recordings; one that fails never stops its neighbors.
@@ -65,12 +85,25 @@ def process_batch(
         sources: Recordings, or folders of them: paths on the worker, s3:// or https:// addresses.
         preset: What the masters are for. It decides the chain, the loudness and the ceiling.
         noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
-        outputs: The files to make of each recording, each in its own format.
+        outputs: The files to make of each recording. Empty means as the preset says, for most an mp3.
         deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
+        edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
+        never_worse: What is delivered is compared with what came in: report it, gate (made again with less), or off.
+        own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
-    recordings = expand(sources, deliver_to=deliver_to)
-    specs = enhance_specs(recordings, preset, chosen(noise_reduction), outputs, deliver_to, notify_url, bare(steps))
+    specs = enhance_specs(
+        expand(sources, deliver_to=deliver_to),
+        own_preset or preset,
+        chosen(noise_reduction),
+        outputs,
+        deliver_to,
+        notify_url,
+        bare(steps),
+        bare(edits),
+        never_worse,
+        preset_folder(),
+    )
     records = run_to_end(specs, title=f"{len(specs)} recordings")
     return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

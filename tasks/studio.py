@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 
 from blocks import AudioBucket, JobDatabase, WebhookSigning
@@ -18,6 +19,11 @@ def studio() -> Studio:
     """The studio of this process, opened once for its settings."""
     with _opening:
         return _open(Settings())
+
+
+def preset_folder() -> Path:
+    """Where presets of the user's own lie."""
+    return Settings().effective_presets
 
 
 @lru_cache(maxsize=4)

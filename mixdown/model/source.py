@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 from urllib.parse import unquote
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from mixdown.model.steps import Request
+from mixdown.model.steps import Request, without_null_defaults
 
 
 class Source(Request):
     """A recording, where it lies."""
 
+    model_config = ConfigDict(title="Recording", json_schema_extra=without_null_defaults)
     uri: str = Field(
         min_length=1, max_length=4096, description="A path, or a `file://`, `s3://`, `http(s)://` address."
     )
-    filename: str | None = Field(default=None, max_length=1024, description="The owner's name for it.")
-    sha256: str | None = Field(
+    filename: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
+        default=None, max_length=1024, description="The owner's name for it. May stay empty."
+    )
+    sha256: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="A claim, checked when the source is read."
     )
 

@@ -95,10 +95,12 @@ def _python(program: str, served: Served, folder: Path) -> str:
 
 
 def test_every_deployment_is_served(served: Served) -> None:
-    """The four deployments of prefect.yaml are there, each with a description and a schema to fill in."""
+    """The six deployments of prefect.yaml are there, each with a description and a schema to fill in."""
     for name in (
         "process-audio/default",
         "process-batch/default",
+        "transform-audio/default",
+        "analyze-audio/default",
         "housekeeping/nightly",
         "deliver-notifications/every-5-minutes",
     ):
@@ -111,7 +113,9 @@ def test_every_deployment_is_served(served: Served) -> None:
 
 def test_the_run_form_has_nothing_null_in_it(served: Served) -> None:
     """What the form shows at first can be sent as it is: Prefect's server refuses a null that its form sent."""
-    for name in ("process-audio/default", "process-batch/default"):
+    for name in (
+        f"{each}/default" for each in ("process-audio", "process-batch", "transform-audio", "analyze-audio")
+    ):
         schema = served.deployment(name)["parameter_openapi_schema"]
 
         assert all(each.get("description") for each in schema["properties"].values())
