@@ -44,7 +44,7 @@ def process_audio(
         deliver_to: A folder or s3:// prefix that also gets a copy, named like the recording. May stay empty.
         notify_url: An address that is sent a signed webhook when the job has ended. May stay empty.
         edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
-        never_worse: What is delivered is compared with what came in: report it, gate (made again with less), or off.
+        never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
@@ -89,7 +89,7 @@ def process_batch(
         deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
         edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
-        never_worse: What is delivered is compared with what came in: report it, gate (made again with less), or off.
+        never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
     """
