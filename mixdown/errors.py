@@ -23,6 +23,11 @@
       - DecompressionBomb       decompression_bomb
       - InvalidSamples          invalid_samples
       - SilentAudio             silent_audio
+      - NothingLeft             nothing_left
+      - BeyondTheEnd            beyond_the_end
+      - NoChapters              no_chapters
+      - TooManyParts            too_many_parts
+      - UnreadablePicture       unreadable_picture
     + TimedOut                  timed_out
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
@@ -211,6 +216,36 @@ class SilentAudio(AudioError):
     """The recording is silent from start to end, so it has no loudness to bring to a target."""
 
     code = "silent_audio"
+
+
+class NothingLeft(AudioError):
+    """Nothing of the recording would be left."""
+
+    code = "nothing_left"
+
+
+class BeyondTheEnd(AudioError):
+    """A time lies beyond the end of the recording."""
+
+    code = "beyond_the_end"
+
+
+class NoChapters(AudioError):
+    """The recording has no chapter marks to work at."""
+
+    code = "no_chapters"
+
+
+class TooManyParts(AudioError):
+    """The recording would be split into more parts than are made."""
+
+    code = "too_many_parts"
+
+
+class UnreadablePicture(AudioError):
+    """The picture is no JPEG or PNG, or too large."""
+
+    code = "unreadable_picture"
 
 
 class TimedOut(PermanentError):
