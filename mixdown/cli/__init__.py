@@ -11,6 +11,7 @@ import typer
 from mixdown import __version__
 from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import jobs
+from mixdown.cli.presets import app as presets_app
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
 from mixdown.cli.transform import steps, transform
@@ -42,6 +43,7 @@ def _main(
 
 for _command in (process, transform, steps, probe, measure, jobs):
     app.command()(_command)
+app.add_typer(presets_app, name="presets")
 
 
 def _add_commands_from_outside() -> None:
