@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from mixdown.dsp import dc
+from mixdown.dsp.channel_balance import ChannelBalance, ChannelSurvey, SideToBoth
 from mixdown.dsp.denoise import Denoiser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Processor, Survey
-from mixdown.model import Compress, Denoise, HighPass, LevelReport, Step
+from mixdown.model import Compress, DcRemoval, Denoise, DualMono, HighPass, LevelReport, Step
 from mixdown.render.mastering import is_silent
 
 
@@ -48,6 +50,24 @@ class Working:
     fit: Callable[[Any, Signal, Any], Fitted]  #: from the step, the signal, and what was heard
     hears: Hears = Hears.nothing
     survey: Callable[[Any, Signal], Survey[Any]] | None = None
+
+
+def _dc_removal(_: DcRemoval, signal: Signal, __: None) -> Fitted:
+    return Fitted(dc.DcRemoval(sample_rate_hz=signal.sample_rate_hz, channels=signal.channels))
+
+
+def _balance(_: DualMono, signal: Signal) -> Survey[ChannelBalance]:
+    return ChannelSurvey(signal.channels)
+
+
+def _dual_mono(_: DualMono, signal: Signal, balance: ChannelBalance) -> Fitted:
+    if balance.silent_side is None:
+        return Fitted(None)
+    side = ("left", "right")[balance.silent_side]
+    return Fitted(
+        SideToBoth(balance, channels=signal.channels),
+        lambda: f"The {side} side was silent: the other is on both",
+    )
 
 
 def _high_pass(step: HighPass, signal: Signal, _: None) -> Fitted:
@@ -86,6 +106,8 @@ def _compress(step: Compress, signal: Signal, level: LevelReport) -> Fitted:
 
 
 _WORKINGS: dict[type, Working] = {
+    DcRemoval: Working(fit=_dc_removal),
+    DualMono: Working(fit=_dual_mono, hears=Hears.source, survey=_balance),
     HighPass: Working(fit=_high_pass),
     Denoise: Working(fit=_denoise),
     Compress: Working(fit=_compress, hears=Hears.before, survey=_loudness_meter),
