@@ -23,7 +23,7 @@ CORE_ORDER = {
     "storage": {"storage", "owner"},
     "db": {"db"},
     "jobs": {"jobs", "db"},
-    "presets": set(),
+    "presets": {"presets", "examples", "codec", "dsp"},
 }
 
 #: The one place where a bug met by one job is kept from its neighbors.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from mixdown.cli.shared import AsJson, err, in_sentences, out, print_json
 from mixdown.errors import InvalidRequest
-from mixdown.model import MEASURES, Loudness, Preset, RmsLevel
+from mixdown.model import MEASURED, Loudness, Preset, RmsLevel
 from mixdown.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,15 +139,11 @@ def import_preset(
 # -- measuring ----------------------------------------------------------------------------------------
 
 
-def _measured(path: Path) -> Mapping[str, float]:
+def _measured(path: Path) -> Mapping[str, float | None]:
     """All that is measured on a delivered file."""
-    from mixdown.render import measure
+    from mixdown.analysis import analyze
 
-    probe, levels, _ = measure(path, name=path.name)
-    found = {name: getattr(levels, name) for name in MEASURES if getattr(levels, name, None) is not None}
-    if probe.bitrate_kbps is not None:
-        found["bitrate_kbps"] = probe.bitrate_kbps
-    return found
+    return analyze(path, name=path.name, music=False).measures
 
 
 def _text_of(file: Path) -> str:
@@ -192,17 +187,20 @@ def _print_preset(preset: Preset) -> None:
         _print_line("\nAsks of a file:")
     for each in preset.requirements:
         of = {1: " (mono)", 2: " (stereo)"}.get(each.channels or 0, "")
-        _print_line(f"  {each.measure} {_between(each.at_least, each.at_most, MEASURES[each.measure])}{of}")
+        measure = MEASURED[each.measure]
+        _print_line(f"  {measure.title}{of}: {_range(each.at_least, each.at_most, measure.unit)}")
 
 
 def _print_outcomes(outcomes: list[Outcome], *, untried: list[str]) -> None:
+    from mixdown.analysis.words import measure_words
+
     table = Table("preset", "case", "measure", "asked", "measured", "", box=None, pad_edge=False)
     for outcome in outcomes:
-        for check in outcome.checks:
-            measured = "not measured" if check.measured is None else _number(check.measured, check.unit)
-            asked = _between(check.least, check.most, check.unit)
-            verdict = "[green]passed[/]" if check.passed else "[red]FAILED[/]"
-            table.add_row(outcome.preset, escape(outcome.case), check.measure, asked, measured, verdict)
+        for each in outcome.readings:
+            measured = measure_words(each.measure, each.measured)
+            verdict = "[green]passed[/]" if each.passed else "[red]FAILED[/]"
+            asked = _range(each.least, each.most, MEASURED[each.measure].unit)
+            table.add_row(outcome.preset, escape(outcome.case), each.measure, asked, measured, verdict)
         if outcome.error is not None:
             table.add_row(outcome.preset, escape(outcome.case), "", "", escape(outcome.error), "[red]FAILED[/]")
     if outcomes:
@@ -216,19 +214,16 @@ def _print_outcomes(outcomes: list[Outcome], *, untried: list[str]) -> None:
         _print_line(f"Without cases: {', '.join(untried)}.")
 
 
-def _between(least: float | None, most: float | None, unit: str) -> str:
-    """A range as a person writes it."""
-    if least is None or math.isinf(least):
-        return f"at most {_number(most, unit)}" if most is not None else "anything"
-    if most is None or math.isinf(most):
-        return f"at least {_number(least, unit)}"
+def _range(least: float | None, most: float | None, unit: str) -> str:
+    """What is asked for: `at most −1 dBTP`, `−16.2 to −15.8 LUFS`, `44100 Hz`."""
+    if least is None or most is None:
+        return f"at least {_number(least, unit)}" if least is not None else f"at most {_number(most or 0.0, unit)}"
     return _number(least, unit) if least == most else f"{_number(least, '')} to {_number(most, unit)}"
 
 
 def _number(value: float, unit: str) -> str:
-    """A number as a person writes it, with its unit."""
-    digits = f"{round(value, 2):g}" if abs(value) < 1000 else f"{value:.0f}"
-    return f"{digits.replace('-', '−').replace('inf', '∞')} {unit}".rstrip()
+    """A target as a person writes it, with its unit."""
+    return f"{value:g} {unit}".replace("-", "−").rstrip()
 
 
 def _print_line(text: str) -> None:

@@ -56,7 +56,7 @@ from mixdown.model.ledger import (
     Stage,
     Status,
 )
-from mixdown.model.presets import MEASURES, Case, Preset, Recipe, Requirement
+from mixdown.model.presets import Case, Preset, Recipe, Requirement
 from mixdown.model.requests import (
     DEFAULT_BITRATE_KBPS,
     Analyze,
@@ -95,7 +95,6 @@ __all__ = [
     "EDITS",
     "FINAL",
     "MEASURED",
-    "MEASURES",
     "Analysis",
     "Analyze",
     "Attachment",

@@ -6,32 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from mixdown.model.analysis import MEASURED
 from mixdown.model.chains import FINAL, Step
 from mixdown.model.requests import OutputSpec
 from mixdown.model.steps import Request
 
-#: What can be asked of a file, and the unit that each is measured in.
-MEASURES = {
-    "integrated_lufs": "LUFS",
-    "range_lu": "LU",
-    "momentary_max_lufs": "LUFS",
-    "short_term_max_lufs": "LUFS",
-    "true_peak_dbtp": "dBTP",
-    "sample_peak_dbfs": "dBFS",
-    "rms_dbfs": "dBFS",
-    "noise_floor_dbfs": "dBFS",
-    "head_silence_s": "s",
-    "tail_silence_s": "s",
-    "duration_s": "s",
-    "sample_rate_hz": "Hz",
-    "channels": "",
-    "bitrate_kbps": "kbit/s",
-}
-
 
 def _known(measure: str) -> None:
-    if measure not in MEASURES:
-        raise ValueError(f"there is no measure “{measure}”; there are: {', '.join(MEASURES)}")
+    if measure not in MEASURED:
+        raise ValueError(f"there is no measure “{measure}”; there are: {', '.join(MEASURED)}")
 
 
 class Requirement(Request):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,9 +49,10 @@ def output(given: Any) -> Part:
         settings = Settings(each, f"output_files[{index}].")
         made = _output(settings)
         if made is None:
-            settings.note("format", Fate.lost, "this kind of file is not made here")
+            settings.note_rest("this kind of file is not made here")
         elif part.fields:
             settings.note("format", Fate.lost, f"a preset delivers one file; ask for it: --format {made['format']}")
+            settings.note_rest("with its file")
         else:
             part.fields.update(made)
             _details(settings, part.fields)
@@ -154,13 +154,9 @@ def intro_and_outro(given: Any) -> Part:
 def _not_here(settings: Settings, kind: str) -> None:
     if kind in ("intro", "outro"):
         settings.note("type", Fate.lost, f"it lies with Auphonic: use a step, kind = “{kind}”, with a source")
-        for key in ("input_file", "service", "id"):
-            settings.note(key, Fate.lost, "it lies with Auphonic")
+        settings.note_rest("it lies with Auphonic")
     else:
-        settings.note("type", Fate.lost, "there is one track here")
-    algorithms = settings.get("algorithms")
-    if isinstance(algorithms, Mapping) and algorithms:
-        settings.note("algorithms", Fate.lost, "there is one track here")
+        settings.note_rest("there is one track here")
 
 
 def _is_list_of_tables(value: Any) -> bool:

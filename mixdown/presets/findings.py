@@ -68,15 +68,25 @@ class Settings:
                 setting=_printable(self._prefix + key), value=_short(self.given[key]), fate=fate, here=here
             )
 
+    def note_rest(self, here: str) -> None:
+        """Say of all that says something and was not spoken of yet that it has no counterpart."""
+        for key, value in self.given.items():
+            if key not in self._found and not _says_nothing(value):
+                self.note(key, Fate.lost, here)
+
     def findings(self) -> Iterator[Finding]:
         """What became of every setting, in the order they were given."""
         for key, value in self.given.items():
             if key not in self._found:
-                silent = value is False or value in (None, "", [], {})
+                silent = _says_nothing(value)
                 self.note(
                     key, Fate.ignored if silent else Fate.lost, "off or empty" if silent else "not known here"
                 )
             yield self._found[key]
+
+
+def _says_nothing(value: Any) -> bool:
+    return value is False or value in (None, "", [], {})
 
 
 def _short(value: Any) -> str:
