@@ -50,12 +50,11 @@ def test_what_stops_the_maker_stops_the_caller() -> None:
         yield block(0)
         raise Interrupted
 
-    taken = []
-    with pytest.raises(Interrupted):
-        for each in ahead(maker()):
-            taken.append(each)
+    blocks = ahead(maker())
 
-    assert len(taken) == 1
+    assert next(blocks)[0, 0] == 0
+    with pytest.raises(Interrupted):
+        next(blocks)
 
 
 def test_a_caller_that_stops_early_stops_the_maker() -> None:
