@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,12 +19,13 @@ from mixdown.codec.conform import conform
 from mixdown.codec.declared import declared, stream_duration_s
 from mixdown.codec.frames import Piece, decode
 from mixdown.codec.header import admit, check, describe
+from mixdown.codec.labels import read_labels
 from mixdown.codec.libav import audio_stream, open_container
 from mixdown.codec.ogg_links import ogg_links
 from mixdown.codec.sniff import Container, open_regular
 from mixdown.codec.tags import one_line
 from mixdown.errors import AudioError, DecompressionBomb, InvalidSamples, TooLong, UnreadableAudio
-from mixdown.model import Limits, ProbedAudio
+from mixdown.model import Labels, Limits, ProbedAudio
 
 Block = NDArray[np.float32]
 
@@ -58,6 +60,7 @@ class AudioReader:
             self._end_marked = True
             if (first := next(self._links, None)) is not None:
                 self._end_marked, end = first.end_marked, first.end
+            self._end = end
             self._opened, self._stream = resources.enter_context(self._part(0, end))
             self.probe: ProbedAudio = describe(self._fd, self._container, self._opened, self._stream)
             check(self.probe, name=name, limits=limits)
@@ -76,6 +79,12 @@ class AudioReader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Tags, cover and chapter marks; the file is looked through anew for them, its blocks do not mind."""
+        with open_container(self._fd, self._container, name=self._name, start=0, end=self._end) as opened:
+            return read_labels(opened, self._fd, self._container, self.probe.tags)
 
     def close(self) -> None:
         """Let the file go, also when it has not been read to its end; safe to repeat."""

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from mixdown.codec.encode_libav import LibavEncoder
 from mixdown.codec.encode_mp3 import Mp3Encoder
 from mixdown.codec.encode_vorbis import VorbisEncoder
-from mixdown.codec.tags import clean
+from mixdown.codec.labels import clean_labels
 from mixdown.errors import ScratchFull
-from mixdown.model import DEFAULT_BITRATE_KBPS, AudioFormat, OutputSpec, Tags
+from mixdown.model import DEFAULT_BITRATE_KBPS, AudioFormat, Labels, OutputSpec, Tags
 
 _MPEG1_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -164,7 +165,15 @@ class AudioWriter:
                 self.path.unlink(missing_ok=True)
 
 
-def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels: int, tags: Tags) -> AudioWriter:
+def open_writer(
+    path: Path,
+    output: OutputSpec,
+    *,
+    sample_rate_hz: int,
+    channels: int,
+    labels: Labels = Labels(),  # noqa: B008 -- frozen
+    tags: Tags | None = None,
+) -> AudioWriter:
     """Begin a file. It is complete and on disk when the ``with`` ends, and gone if that ends in an error.
 
     Parameters
@@ -177,8 +186,11 @@ def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels
         In Hz; one that `encodable_rate_hz` gives back.
     channels : int
         1 or 2.
-    tags : mapping of str to str
-        Cleaned before they are written; formats leave out what they have no place for.
+    labels : Labels
+        Cleaned before they are written; formats leave out what they have no place for. Marks behind the end of
+        the audio are not written where the format needs to know how long a chapter is.
+    tags : mapping of str to str, optional
+        In place of those in `labels`.
 
     Returns
     -------
@@ -194,7 +206,7 @@ def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels
 
     Notes
     -----
-    The same samples, output and tags give the same bytes, in any process. Decoded again they give as many
+    The same samples, output and labels give the same bytes, in any process. Decoded again they give as many
     frames as were written, at the same place: MP3 by its Info tag, M4A by its edit list, Opus by pre-skip and
     final granule position.
     """
@@ -203,16 +215,16 @@ def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels
     if channels not in (1, 2):
         raise ValueError(f"a master has one or two channels, not {channels}")
     kbps = bitrate_kbps(output, sample_rate_hz=sample_rate_hz, channels=channels)
-    tags = clean(tags)
+    labels = clean_labels(labels if tags is None else replace(labels, tags=tags))
     encoder: _Encoder
     with _disk_errors():
         if output.format is AudioFormat.mp3:
             encoder = Mp3Encoder(
-                path, sample_rate_hz=sample_rate_hz, channels=channels, bitrate_kbps=kbps, tags=tags
+                path, sample_rate_hz=sample_rate_hz, channels=channels, bitrate_kbps=kbps, labels=labels
             )
         elif output.format is AudioFormat.ogg:
             encoder = VorbisEncoder(
-                path, sample_rate_hz=sample_rate_hz, channels=channels, bitrate_kbps=kbps, tags=tags
+                path, sample_rate_hz=sample_rate_hz, channels=channels, bitrate_kbps=kbps, labels=labels
             )
         else:
             encoder = LibavEncoder(
@@ -222,7 +234,7 @@ def open_writer(path: Path, output: OutputSpec, *, sample_rate_hz: int, channels
                 channels=channels,
                 bitrate_kbps=kbps,
                 bit_depth=output.bit_depth,
-                tags=tags,
+                labels=labels,
             )
     return AudioWriter(path, encoder, channels=channels)
 

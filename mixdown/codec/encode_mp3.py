@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mixdown.codec.id3 import id3_tag
 from mixdown.codec.info_frame import crc16, info_frame, info_frame_bytes
 from mixdown.codec.mpeg_frame import mpeg_frame
-from mixdown.model import Tags
+from mixdown.model import Labels
 
 #: LAME's noise shaping: 3 is as good as 2 to the ear and a third cheaper (DESIGN §7).
 _QUALITY = 3
@@ -21,7 +21,11 @@ _QUALITY = 3
 class Mp3Encoder:
     """Constant bitrate, so that any player can seek and tell the duration."""
 
-    def __init__(self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags) -> None:
+    def __init__(
+        self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, labels: Labels
+    ) -> None:
+        self._labels = labels
+        self._sample_rate_hz = sample_rate_hz
         self._file = path.open("wb")
         self._lame = lameenc.Encoder()
         self._lame.silence()
@@ -36,7 +40,7 @@ class Mp3Encoder:
         self._audio_bytes = 0
         self._audio_crc = 0
         self._to_next_header = 0
-        self._file.write(id3_tag(tags))
+        self._file.write(id3_tag(labels, ends_at_s=0.0))
         self._info_offset = self._file.tell()
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -46,7 +50,8 @@ class Mp3Encoder:
 
     def finish(self) -> None:
         self._append(bytes(self._lame.flush()))
-        self._file.seek(self._info_offset)
+        self._file.seek(0)  # now that it is known where the last chapter ends; the tag is as long as it was
+        self._file.write(id3_tag(self._labels, ends_at_s=self._frames / self._sample_rate_hz))
         self._file.write(
             info_frame(
                 self._first_header,

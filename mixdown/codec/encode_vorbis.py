@@ -17,7 +17,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from mixdown.codec.ogg_page import OggPage, crc32, header_pages, split_first_packet, take_page
-from mixdown.model import Tags
+from mixdown.codec.vorbis_comment import ogg_comments
+from mixdown.model import Labels
 
 #: Nominal bitrate per channel of libvorbis' qualities 0, 1, … 10, in kbit/s.
 _NOMINAL_KBPS_PER_CHANNEL = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 250)
@@ -37,8 +38,10 @@ _FIELDS = {
 class VorbisEncoder:
     """Variable bitrate about a nominal one."""
 
-    def __init__(self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, tags: Tags) -> None:
-        self._tags = tags
+    def __init__(
+        self, path: Path, *, sample_rate_hz: int, channels: int, bitrate_kbps: int, labels: Labels
+    ) -> None:
+        self._labels = labels
         self._pages = _Collected()
         self._headers: list[OggPage] = []
         self._serial = 0  # until the first page of audio
@@ -79,7 +82,7 @@ class VorbisEncoder:
                 self._serial = crc32(page.body)
                 self._append(self._headers[0])
                 _, comments, setup = _packets(self._headers)
-                for header in header_pages([_with_tags(comments, self._tags), setup]):
+                for header in header_pages([_with_labels(comments, self._labels), setup]):
                     self._append(header)
                 first, page = split_first_packet(page)
                 self._append(first)
@@ -121,10 +124,11 @@ def _packets(pages: list[OggPage]) -> list[bytes]:
     return packets
 
 
-def _with_tags(packet: bytes, tags: Tags) -> bytes:
-    """A comment packet of the same encoder with these tags (Vorbis I specification, section 5)."""
+def _with_labels(packet: bytes, labels: Labels) -> bytes:
+    """A comment packet of the same encoder with these labels (Vorbis I specification, section 5)."""
     vendor_end = len(_COMMENT_PACKET) + 4 + struct.unpack_from("<I", packet, len(_COMMENT_PACKET))[0]
-    fields = [f"{_FIELDS.get(name, name.upper())}={value}".encode() for name, value in tags.items()]
+    comments = {_FIELDS.get(name, name.upper()): value for name, value in labels.tags.items()}
+    fields = [f"{name}={value}".encode() for name, value in {**comments, **ogg_comments(labels)}.items()]
     listed = b"".join(struct.pack("<I", len(field)) + field for field in fields)
     return packet[:vendor_end] + struct.pack("<I", len(fields)) + listed + b"\x01"
 

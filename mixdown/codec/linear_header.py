@@ -45,8 +45,8 @@ def linear_header(fd: int, container: Container) -> LinearHeader | None:
     return _wav_header(fd) if container is Container.wav else _aiff_header(fd)
 
 
-def _chunks(fd: int, byte_order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, offset of the body and declared size of each chunk, up to the end of the file."""
+def chunks(fd: int, byte_order: str) -> Iterator[tuple[bytes, int, int]]:
+    """Name, offset of the body and declared size of each chunk of a RIFF or IFF file, up to its end."""
     offset = 12
     for _ in range(_MOST_CHUNKS):
         header = os.pread(fd, 8, offset)
@@ -61,7 +61,7 @@ def _wav_header(fd: int) -> LinearHeader | None:
     byte_order = ">" if os.pread(fd, 4, 0) == b"RIFX" else "<"
     layout: tuple[int, ...] | None = None
     size64: int | None = None
-    for name, offset, size in _chunks(fd, byte_order):
+    for name, offset, size in chunks(fd, byte_order):
         body = os.pread(fd, 28, offset)
         if name == b"ds64" and len(body) >= 24:
             size64 = struct.unpack_from("<Q", body, 8)[0]
@@ -86,7 +86,7 @@ def _wav_header(fd: int) -> LinearHeader | None:
 def _aiff_header(fd: int) -> LinearHeader | None:
     common: tuple[int, int, int, int, bytes] | None = None
     data_bytes: int | None = None
-    for name, offset, size in _chunks(fd, ">"):
+    for name, offset, size in chunks(fd, ">"):
         if name == b"COMM":
             body = os.pread(fd, 22, offset)
             if len(body) < 18:

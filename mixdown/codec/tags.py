@@ -53,6 +53,11 @@ def clean(tags: Mapping[str, str]) -> Tags:
     return {name: value for name, value in cleaned.items() if value and (name, value) != _UNDETERMINED}
 
 
+def clean_title(title: str) -> str:
+    """The title of a chapter, on one line, without what is no text; cut to a sane length."""
+    return _clean_value("title", title)
+
+
 def one_line(name: str) -> str:
     """A file name as it may stand in a sentence: one line, no control characters, not endless."""
     return _clean_value("title", name)[:_LONGEST_NAME] or "The recording"

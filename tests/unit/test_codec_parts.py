@@ -20,6 +20,7 @@ from mixdown.codec.ogg_page import CONTINUED, NO_GRANULE, OggPage, crc32, header
 from mixdown.codec.remix import remix
 from mixdown.codec.sniff import Container, id3_end, identify
 from mixdown.codec.tags import KEPT, clean
+from mixdown.model import Labels
 from mixdown.errors import UnreadableAudio, UnsupportedFormat
 from tests.recordings import RECORDINGS, id3_with_picture
 
@@ -131,9 +132,9 @@ def test_cleaned_tags_are_clean(tags: dict[str, str]) -> None:
 
 def test_id3_sizes_never_look_like_frames() -> None:
     """A tag states its size in bytes whose top bit is clear, and is nothing where there is nothing to say."""
-    tag = id3_tag({"title": "x" * 500, "comment": "y", "date": "not a date"})
+    tag = id3_tag(Labels(tags={"title": "x" * 500, "comment": "y", "date": "not a date"}), ends_at_s=0.0)
 
-    assert id3_tag({}) == b""
+    assert id3_tag(Labels(), ends_at_s=0.0) == b""
     assert tag[:6] == b"ID3\x04\x00\x00"
     assert all(byte < 128 for byte in tag[6:10])
     assert tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9] == len(tag) - 10
