@@ -40,9 +40,7 @@ class Intermediate:
 
     def read(self, frame: int, frames: int) -> Block:
         """So many frames from this one on; fewer where the recording ends before."""
-        values = np.fromfile(
-            self.path, np.float32, count=frames * self.channels, offset=frame * self.channels * 4
-        )
+        values = np.fromfile(self.path, np.float32, count=frames * self.channels, offset=frame * self.channels * 4)
         return values.reshape(-1, self.channels)
 
     @property

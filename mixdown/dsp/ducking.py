@@ -35,8 +35,8 @@ class Ducking:
 
     Notes
     -----
-    The gain moves along raised cosines in dB, so neither its level nor its pace ever jumps. Pauses in which it could
-    not come all the way back are passed over: half a swell is the pumping that ducking is disliked for.
+    The gain moves along raised cosines in dB, so neither its level nor its pace ever jumps. Pauses in which it
+    could not come all the way back are passed over: half a swell is the pumping that ducking is disliked for.
     """
 
     def __init__(
@@ -79,9 +79,7 @@ class Ducking:
         coming = np.minimum(upcoming, len(self._starts_s) - 1)
         ago_s = np.where(upcoming > 0, times_s - self._ends_s[last], math.inf)
         ahead_s = np.where(upcoming < len(self._starts_s), self._starts_s[coming] - times_s, math.inf)
-        return np.maximum(
-            _raised_cosine(1.0 - ago_s / self._release_s), _raised_cosine(1.0 - ahead_s / FALL_S)
-        )
+        return np.maximum(_raised_cosine(1.0 - ago_s / self._release_s), _raised_cosine(1.0 - ahead_s / FALL_S))
 
 
 def _raised_cosine(position: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -69,8 +69,8 @@ class VariableSpeed:
 
     Notes
     -----
-    libsoxr again: what sounds at the rate ``factor * sample_rate_hz`` is brought to ``sample_rate_hz``. Partials that
-    would pass half the rate are filtered out. Over a whole signal ``frames / factor`` frames come out, halves
+    libsoxr again: what sounds at ``factor * sample_rate_hz`` is brought to ``sample_rate_hz``. Partials
+    that would pass half the rate are filtered out. Over a whole signal ``frames / factor`` frames come out, halves
     rounded up; any split into blocks gives the same samples.
     """
 

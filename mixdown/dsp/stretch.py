@@ -14,7 +14,7 @@ from mixdown.dsp.processor import Block, as_block
 #: Sound worked on at once, on the longer side of the two; there is one seam for each.
 _SEGMENT_S = 20.0
 
-#: Sound before and after a segment that is stretched along, so that its ends are settled: two of the library's blocks.
+#: Sound before and after a segment, stretched along so that its ends are settled: two of the library's blocks.
 _CONTEXT_S = 0.25
 
 #: Within so much sound the quietest place for a seam is looked for.
@@ -145,11 +145,11 @@ class TimeStretch:
         return result
 
     def _join(self, output: Block, offset: int) -> tuple[Block, Block, int]:
-        """The seam: what the tail before and the crossfade give; and the segment, with its place after the shift."""
+        """The seam: what the tail before and the crossfade give; the segment, and its place after the shift."""
         if self._tail is None:
             return output[:0], output, offset
         tail, start = self._tail
-        length, half = self._crossfade, self._crossfade // 2
+        length = self._crossfade
         mono = tail.sum(axis=1, dtype=np.float64)
         energy = np.convolve(np.square(mono), np.ones(length), "valid")
         seam = int(energy.argmin())  # first frame of the crossfade, in the tail

@@ -110,6 +110,8 @@ def _shaped(
         fade_from = frames - fade_out
         first, last = max(at, fade_from), min(at + len(block), frames)
         if first < last:
-            gains[first - at : last - at] *= fade_out_gains(FadeCurve.sine, first - fade_from, last - first, fade_out)
+            gains[first - at : last - at] *= fade_out_gains(
+                FadeCurve.sine, first - fade_from, last - first, fade_out
+            )
         yield np.multiply(block, gains[:, None])
         at += len(block)

@@ -54,8 +54,8 @@ def trimmed(step: Trim, recording: Recording, desk: Desk) -> Recording:
 def shortened(step: Silence, recording: Recording, desk: Desk) -> Recording:
     """The recording with its silence trimmed and its long pauses shortened.
 
-    A cut is a short crossfade of equal power, as the noise on its two sides is not the same noise, placed where both
-    sides are quietest; moving it moves both sides alike, so the length stays as planned.
+    A cut is a short crossfade of equal power, as the noise on its two sides is not the same noise, placed where
+    both sides are quietest; moving it moves both sides alike, so the length stays as planned.
     """
     audio, rate_hz = recording.audio, recording.audio.sample_rate_hz
     spans = kept_spans(

@@ -176,4 +176,3 @@ class Desk:
             self.check_length(frames, sample_rate_hz)
             self.tick(len(block))
             yield block
-

@@ -36,7 +36,7 @@ from mixdown.model import (
 def edit(step: Edit, recording: Recording, desk: Desk) -> list[Recording]:
     """What becomes of a recording: one, or the parts that it is split into.
 
-    Its intermediate is gone afterwards, unless the edit left it as it is. All that was made is in the desk's folder.
+    Its intermediate is gone afterwards, unless the edit left it as it is; what was made is in the desk's folder.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def edit(step: Edit, recording: Recording, desk: Desk) -> list[Recording]:
     return results
 
 
-def _edited(step: Edit, recording: Recording, desk: Desk) -> Recording:  # noqa: C901, PLR0911, PLR0912
+def _edited(step: Edit, recording: Recording, desk: Desk) -> Recording:
     match step:
         case Trim():
             return trimmed(step, recording, desk)

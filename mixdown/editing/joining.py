@@ -59,9 +59,7 @@ def with_intro(step: Intro, recording: Recording, desk: Desk) -> Recording:
         Clip(audio=audio, frames=audio.frames, at_frame=intro.frames - overlap),
     ]
     to_s = clips[1].at_frame / audio.sample_rate_hz
-    labels = replace(
-        recording.labels, marks=moved(recording.labels.marks, [Move(0.0, audio.duration_s, to_s)])
-    )
+    labels = replace(recording.labels, marks=moved(recording.labels.marks, [Move(0.0, audio.duration_s, to_s)]))
     return replace(recording, audio=desk.mixed(clips, like=audio), labels=labels)
 
 

@@ -45,7 +45,8 @@ def reversed_in_time(recording: Recording, desk: Desk) -> Recording:
 def rechannelled(step: Channels, recording: Recording, desk: Desk) -> Recording:
     """One channel, the mean or half the difference of both, or two."""
     audio = recording.audio
-    channels = 2 if step.take is ChannelChoice.stereo or (step.take is ChannelChoice.swap and audio.channels == 2) else 1
+    two = step.take is ChannelChoice.stereo or (step.take is ChannelChoice.swap and audio.channels == 2)
+    channels = 2 if two else 1
     taken = (_taken(step.take, block) for block in audio.blocks())
     return replace(recording, audio=desk.made(taken, like=audio, channels=channels))
 
