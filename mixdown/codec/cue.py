@@ -18,7 +18,9 @@ _MOST_FRAMES = 2**32 - 1
 
 def read_cues(fd: int) -> list[Mark]:
     """The cue points of a RIFF WAVE file, with their labels."""
-    rate_hz, places, titles = 0, {}, {}
+    rate_hz = 0
+    places: dict[int, int] = {}
+    titles: dict[int, str] = {}
     for name, offset, size in chunks(fd, "<"):
         if name == b"fmt " and size >= 8:
             rate_hz = struct.unpack("<I", os.pread(fd, 4, offset + 4).ljust(4, b"\0"))[0]

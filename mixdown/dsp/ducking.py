@@ -70,7 +70,7 @@ class Ducking:
             return np.full(frames, factors[0], np.float32)
         return np.interp(np.arange(frame, frame + frames), steps * _STEP_FRAMES, factors).astype(np.float32)
 
-    def _share(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _share(self, times_s: NDArray[np.floating]) -> NDArray[np.floating]:
         """How much of the depth there is at these times, 0 to 1."""
         if not len(self._starts_s):
             return np.zeros(len(times_s))
@@ -82,5 +82,5 @@ class Ducking:
         return np.maximum(_raised_cosine(1.0 - ago_s / self._release_s), _raised_cosine(1.0 - ahead_s / FALL_S))
 
 
-def _raised_cosine(position: NDArray[np.float64]) -> NDArray[np.float64]:
+def _raised_cosine(position: NDArray[np.floating]) -> NDArray[np.floating]:
     return 0.5 - 0.5 * np.cos(math.pi * np.clip(position, 0.0, 1.0))

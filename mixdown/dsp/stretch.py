@@ -126,7 +126,8 @@ class TimeStretch:
         waiting = np.concatenate(self._waiting)
         source = waiting[start - self._waiting_start : end - self._waiting_start]
         offset = math.floor(start / self._factor + 0.5)  # place of its first frame in the output
-        output: Block = np.ascontiguousarray(self._stretch.process(np.ascontiguousarray(source.T)).T)
+        planes = np.asarray(self._stretch.process(np.ascontiguousarray(source.T)), np.float32)
+        output: Block = np.ascontiguousarray(planes.T)
         joined, output, offset = self._join(output, offset)
         self._number += 1
         ends_at = self._number * self._segment

@@ -10,11 +10,10 @@ import numpy as np
 
 from mixdown.dsp.ducking import Ducking
 from mixdown.dsp.fade import fade_in_gains, fade_out_gains
-from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Block
-from mixdown.dsp.voice import VoiceSurvey
-from mixdown.dsp.voice_map import SPEECH, VoiceMap
+from mixdown.dsp.voice_map import SPEECH
 from mixdown.editing.desk import LARGEST_MATCH_DB, Desk
+from mixdown.editing.hearing import voice_heard
 from mixdown.editing.marks import Move, moved
 from mixdown.editing.timeline import Clip, mixed
 from mixdown.intermediate import Intermediate, Recording
@@ -33,7 +32,7 @@ def laid_on_bed(step: Bed, recording: Recording, desk: Desk) -> Recording:
     lead_in = round(step.lead_in_s * rate_hz)
     frames = lead_in + audio.frames + round(step.lead_out_s * rate_hz)
     desk.check_length(frames, rate_hz)
-    voice_map, voice_lufs = _heard(audio, desk)
+    voice_map, voice_lufs = voice_heard(audio, desk)
     music = desk.material(step.source, like=audio).audio
     level_db = voice_lufs + step.level_lu - desk.loudness_lufs(music)
     if not math.isfinite(level_db):  # one of them is silent
@@ -61,19 +60,6 @@ def laid_on_bed(step: Bed, recording: Recording, desk: Desk) -> Recording:
     made = desk.made((under + over for under, over in zip(bed, voice, strict=True)), like=audio)
     marks = moved(recording.labels.marks, [Move(0.0, audio.duration_s, lead_in / rate_hz)])
     return replace(recording, audio=made, labels=replace(recording.labels, marks=marks))
-
-
-def _heard(audio: Intermediate, desk: Desk) -> tuple[VoiceMap, float]:
-    """Who speaks when, and how loud that is; as loud as everything where nobody does."""
-    survey = VoiceSurvey(audio.sample_rate_hz, audio.channels)
-    meter = LoudnessMeter(audio.sample_rate_hz, audio.channels, true_peak=False)
-    for block in audio.blocks():
-        desk.tick(len(block))
-        survey.push(block)
-        meter.push(block)
-    voice_map = survey.report()
-    speech_lufs = voice_map.speech_lufs
-    return voice_map, speech_lufs if math.isfinite(speech_lufs) else meter.report().integrated_lufs
 
 
 def _looped(music: Intermediate, frames: int, gain: float, *, loop: bool) -> Iterator[Clip]:

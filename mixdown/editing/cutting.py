@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from mixdown.dsp.pauses import kept_spans
-from mixdown.dsp.voice import VoiceSurvey
 from mixdown.dsp.voice_map import MUSIC, SPEECH, Span, VoiceMap
 from mixdown.editing.desk import Desk
+from mixdown.editing.hearing import heard
 from mixdown.editing.marks import Move, moved
 from mixdown.editing.timeline import Clip
 from mixdown.errors import BeyondTheEnd, NoChapters, NothingLeft, TooManyParts
@@ -25,15 +25,6 @@ _SEARCH_S = 0.03
 #: What is shorter than this is no part of its own.
 _SHORTEST_PART_S = 0.1
 MOST_PARTS = 999
-
-
-def heard(audio: Intermediate, desk: Desk) -> VoiceMap:
-    """Who speaks when in a recording."""
-    survey = VoiceSurvey(audio.sample_rate_hz, audio.channels)
-    for block in audio.blocks():
-        desk.tick(len(block))
-        survey.push(block)
-    return survey.report()
 
 
 def trimmed(step: Trim, recording: Recording, desk: Desk) -> Recording:

@@ -10,8 +10,8 @@ from mixdown.dsp.pauses import kept_spans, quietest_span, speech_extent
 from mixdown.dsp.processor import Block
 from mixdown.dsp.room_tone import room_tone
 from mixdown.dsp.voice_map import Span, VoiceMap
-from mixdown.editing.cutting import heard
 from mixdown.editing.desk import Desk
+from mixdown.editing.hearing import heard
 from mixdown.editing.marks import Move, moved
 from mixdown.editing.timeline import Clip
 from mixdown.intermediate import BLOCK_FRAMES, Intermediate, Recording

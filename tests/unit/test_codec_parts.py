@@ -20,8 +20,8 @@ from mixdown.codec.ogg_page import CONTINUED, NO_GRANULE, OggPage, crc32, header
 from mixdown.codec.remix import remix
 from mixdown.codec.sniff import Container, id3_end, identify
 from mixdown.codec.tags import KEPT, clean
-from mixdown.model import Labels
 from mixdown.errors import UnreadableAudio, UnsupportedFormat
+from mixdown.model import Labels
 from tests.recordings import RECORDINGS, id3_with_picture
 
 # -- checksums ------------------------------------------------------------------------------------
