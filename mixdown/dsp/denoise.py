@@ -8,7 +8,8 @@ import numpy as np
 
 from mixdown.dsp.deepfilter import RATE_HZ, DeepFilter
 from mixdown.dsp.deepfilter_network import load
-from mixdown.dsp.processor import Block, Processor
+from mixdown.dsp.processor import Block, Processor, as_block
+from mixdown.dsp.programme_guard import ProgrammeGuard
 from mixdown.dsp.resample import Resampler
 
 
@@ -29,6 +30,8 @@ class Denoiser:
         ONNX Runtime execution providers, in order of preference.
     threads : int
         Threads that one pass through the network uses.
+    guard : bool
+        Leave music alone, passage by passage, instead of turning it down as noise: see `ProgrammeGuard`.
 
     Notes
     -----
@@ -44,6 +47,7 @@ class Denoiser:
         channels: int,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         threads: int = 1,
+        guard: bool = True,
     ) -> None:
         self._channels = channels
         self._frames_in = self._frames_out = 0
@@ -55,13 +59,18 @@ class Denoiser:
                 DeepFilter(channels, noisy_share, load(providers, threads)),
                 Resampler(RATE_HZ, sample_rate_hz, channels),
             ]
+        self._guard = ProgrammeGuard(sample_rate_hz, channels) if guard and self._cascade else None
+        self._dry: list[Block] = []  # what the guard will compare with
 
     def process(self, block: Block) -> Block:
-        """Return the frames that are finished; about a second is held back."""
+        """Return the frames that are finished; about six seconds are held back, one without the guard."""
+        block = as_block(block, self._channels)
         self._frames_in += len(block)
+        wet = block
         for processor in self._cascade:
-            block = processor.process(block)
-        return self._keep_length(block)
+            wet = processor.process(wet)
+        wet = self._keep_length(wet)
+        return wet if self._guard is None else self._guard.process(self._matching(block, wet), wet)
 
     def flush(self) -> Block:
         """Return the rest of the frames."""
@@ -69,7 +78,19 @@ class Denoiser:
         for processor in self._cascade:
             rest = np.concatenate([processor.process(rest), processor.flush()])
         missing = self._frames_in - self._frames_out - len(rest)  # rounding to another rate and back
-        return self._keep_length(np.pad(rest, ((0, max(0, missing)), (0, 0))))
+        wet = self._keep_length(np.pad(rest, ((0, max(0, missing)), (0, 0))))
+        if self._guard is None:
+            return wet
+        return np.concatenate([self._guard.process(self._matching(wet[:0], wet), wet), self._guard.flush()])
+
+    def _matching(self, block: Block, wet: Block) -> Block:
+        """The frames as they went in that ``wet`` was made of, of those before and ``block``."""
+        self._dry.append(block)
+        if not len(wet):
+            return wet
+        dry = np.concatenate(self._dry)
+        self._dry = [dry[len(wet) :]]
+        return dry[: len(wet)]
 
     def _keep_length(self, block: Block) -> Block:
         block = block[: self._frames_in - self._frames_out]

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, dynamics, filters, true_peak
+from mixdown.dsp import dc, declick, dynamics, filters, logmmse, true_peak
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
+from mixdown.dsp.declick import ClickRepair
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
 from mixdown.dsp.limiter import TruePeakLimiter
+from mixdown.dsp.logmmse import LogMmse
 from mixdown.dsp.processor import Block, Processor, run
 from tests.unit.signals import RATES_HZ, block_lengths, cut, noise, processed, sine
 
@@ -45,12 +47,22 @@ def dc_removal(rate_hz: int, channels: int) -> Processor:
     return DcRemoval(sample_rate_hz=rate_hz, channels=channels)
 
 
+def click_repair(rate_hz: int, channels: int) -> Processor:
+    return ClickRepair(sensitivity=1.0, sample_rate_hz=rate_hz, channels=channels)
+
+
 def side_to_both(rate_hz: int, channels: int) -> Processor:
     dead = ChannelBalance(level_dbfs=(-20.0, -90.0), correlation=0.0, identical=False, silent_side=1)
     return SideToBoth(dead, channels=channels)
 
 
-every_processor = pytest.mark.parametrize("make", [dc_removal, side_to_both, high_pass, compressor, limiter])
+def log_mmse(rate_hz: int, channels: int) -> Processor:
+    return LogMmse(limit_db=12.0, sample_rate_hz=rate_hz, channels=channels)
+
+
+every_processor = pytest.mark.parametrize(
+    "make", [dc_removal, side_to_both, click_repair, high_pass, compressor, limiter, log_mmse]
+)
 
 
 @every_processor
@@ -208,17 +220,19 @@ def test_a_cascade_holds_no_more_than_its_processors():
     "kernel",
     [
         dc._subtract,
+        declick._examine,
         filters._filter,
         dynamics._compress,
         limiting._smooth,
         limiting._turn_down,
+        logmmse._judge,
         true_peak.group_peaks,
     ],
     ids=lambda kernel: kernel.__name__,
 )
 def test_every_kernel_is_compiled_once(kernel):
     """Whatever layout, precision, channels or rate come in: one machine code, so one wait for the compiler."""
-    for make in (dc_removal, high_pass, compressor, limiter):
+    for make in (dc_removal, click_repair, high_pass, compressor, limiter, log_mmse):
         for channels in (1, 2, 5):
             signal = noise(2_000, channels)
             read_only = signal.copy()
