@@ -57,6 +57,7 @@ from mixdown.model.ledger import (
     Status,
 )
 from mixdown.model.presets import Case, Preset, Recipe, Requirement
+from mixdown.model.quality import Aspect, Comparison, Finding, SegmentScores
 from mixdown.model.requests import (
     DEFAULT_BITRATE_KBPS,
     Analyze,
@@ -98,6 +99,7 @@ __all__ = [
     "Analysis",
     "Analyze",
     "Attachment",
+    "Aspect",
     "AudioFormat",
     "Bed",
     "Case",
@@ -106,6 +108,7 @@ __all__ = [
     "Chapter",
     "Check",
     "Claim",
+    "Comparison",
     "Compress",
     "Concatenate",
     "DcRemoval",
@@ -121,6 +124,7 @@ __all__ = [
     "Enhance",
     "Fade",
     "FadeCurve",
+    "Finding",
     "Gain",
     "HighPass",
     "HumTone",
@@ -156,6 +160,7 @@ __all__ = [
     "Reverse",
     "RmsLevel",
     "RoomTone",
+    "SegmentScores",
     "Silence",
     "Source",
     "Spectrum",
