@@ -16,6 +16,7 @@ import yaml
 from mixdown import presets
 from mixdown.errors import INTERNAL, MixdownError
 from mixdown.settings import Settings
+from mixdown.step_text import step_kinds
 from tests.signals import recording
 
 ROOT = Path(__file__).parent.parent
@@ -87,6 +88,14 @@ def test_every_command_has_help_and_is_documented() -> None:
         assert f"## mixdown {command}" in PAGES["docs/reference/commands.md"]
         for option in set(re.findall(r"(--[a-z-]+)", _help(command))) - {"--help"}:
             assert f"`{option}`" in PAGES["docs/reference/commands.md"], f"{command} {option}"
+
+
+def test_every_step_is_documented() -> None:
+    """Each kind of step has a section, with a row for each of its parameters, and there is no other."""
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", PAGES["docs/reference/steps.md"], re.M | re.S))
+    documented = {kind: set(re.findall(r"^\| `(\w+)` \|", text, re.M)) for kind, text in sections.items()}
+
+    assert documented == {kind: set(model.model_fields) - {"kind"} for kind, model in step_kinds().items()}
 
 
 def test_every_deployment_and_preset_is_in_the_readme() -> None:

@@ -14,7 +14,7 @@ from mixdown.dsp.processor import Block, run
 from mixdown.dsp.resample import Resampler
 from mixdown.errors import SilentAudio
 from mixdown.intermediate import Intermediate, Recording
-from mixdown.model import EDITS, FINAL, Labels, LevelReport, Limits, OutputSpec, ProbedAudio, Step
+from mixdown.model import EDITS, FINAL, LevelReport, Limits, OutputSpec, ProbedAudio, Step
 from mixdown.overlap import ahead
 from mixdown.progress import Progress, Tick, ticker
 from mixdown.render.delivery import Ear, Listen
@@ -83,7 +83,7 @@ class ChainRun:
             taps = [] if groups else [meter.push]
             self._stream(first, audio, self._decoded(reader, audio, ear), taps)
             before, probe, warnings = ear.levels(), reader.probe, list(reader.warnings)
-            recording = Recording(audio=audio, labels=Labels(tags=reader.probe.tags))
+            recording = Recording(audio=audio, labels=reader.labels)
         if self._needs_level and is_silent(before):
             raise SilentAudio(f"“{self._name}” is silent: it has no loudness to bring to a target.")
         recordings = [recording]
@@ -127,8 +127,8 @@ class ChainRun:
     def _edited(self, steps: Sequence[Step], recordings: list[Recording]) -> list[Recording]:
         from mixdown.editing import Desk, edit
 
-        desk = Desk(folder=self._workspace, materials=self._materials, limits=self._limits, tick=self._tick)
-        for step in steps:
+        desk = Desk(self._workspace, self._materials, self._limits, self._tick, name=self._name)
+        for step in (step for step in steps if isinstance(step, EDITS)):
             recordings = [part for recording in recordings for part in edit(step, recording, desk)]
         return recordings
 

@@ -204,7 +204,7 @@ class Delivery:
             self._output,
             sample_rate_hz=self._rate_hz,
             channels=self._channels,
-            tags=self._recording.labels.tags,
+            labels=self._recording.labels,
         ) as writer:
             for block in ahead(run([resampler], blocks)):
                 writer.write(block)
