@@ -14,7 +14,8 @@ def verdicts(measures: Mapping[str, float | None], presets: Iterable[Preset]) ->
 
 
 def _verdict(measures: Mapping[str, float | None], preset: Preset) -> Verdict:
-    checks = tuple(_check(measures.get(each.measure), each) for each in preset.requirements)
+    asked = [each for each in preset.requirements if each.channels in (None, measures["channels"])]
+    checks = tuple(_check(measures.get(each.measure), each) for each in asked)
     failed = [check.text for check in checks if check.passes is False]
     unknown = [MEASURED[check.measure].title for check in checks if check.passes is None]
     if failed:

@@ -71,12 +71,12 @@ class SpectrumSurvey:
 
     def report(self) -> Spectrum:
         """The spectrum of all that was pushed; the survey is spent afterwards."""
-        rest = max(0, len(self._waiting) - self._length // 2)
-        hops = -(-rest // self._hop)
-        if hops:
-            step = _BATCH * self._hop
-            padding = step + self._length - self._hop
-            self._transform(np.pad(self._waiting, ((0, padding), (0, 0)))[:padding], hops)
+        hops = -(-max(0, len(self._waiting) - self._length // 2) // self._hop)
+        step = _BATCH * self._hop
+        padded = np.pad(self._waiting, ((0, 2 * step + self._length), (0, 0)))
+        for first in range(0, hops, _BATCH):
+            start = first * self._hop
+            self._transform(padded[start : start + step + self._length - self._hop], min(_BATCH, hops - first))
         used = -(-self._hops // self._hops_per_column)
         window = self._window.astype(np.float64)
         per_hz = 2.0 / (self._sample_rate_hz * (window**2).sum() * max(self._hops, 1))
@@ -84,7 +84,7 @@ class SpectrumSurvey:
             mean_db = 10.0 * np.log10(self._total * per_hz)
             columns_db = 10.0 * np.log10(self._columns[:used]) + 20.0 * np.log10(2.0 / window.sum())
         return Spectrum(
-            bins_hz=np.fft.rfftfreq(self._length, 1.0 / self._sample_rate_hz),
+            bins_hz=np.arange(self._length // 2 + 1, dtype=np.float64) * (self._sample_rate_hz / self._length),
             mean_db=mean_db.astype(np.float32),
             column_s=self._hops_per_column * self._hop / self._sample_rate_hz,
             columns_db=columns_db.astype(np.float32),

@@ -28,6 +28,10 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+#: Read in kHz by people, who do not care for single Hz there.
+_IN_THOUSANDS = ("bandwidth_hz",)
+
+
 def number_words(value: float, decimals: int) -> str:
     """A number with a true minus sign: `−57.2`, `44,100`, `−∞`."""
     if math.isinf(value):
@@ -46,7 +50,14 @@ def measure_words(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     measure = MEASURED[name]
+    if name in _IN_THOUSANDS:
+        return f"{number_words(value / 1000.0, measure.decimals)} k{measure.unit}"
     return f"{number_words(value, measure.decimals)} {measure.unit}".strip()
+
+
+def title_words(title: str) -> str:
+    """A title at the beginning of a line: `Noise floor`, `RMS`."""
+    return title[:1].upper() + title[1:]
 
 
 def key_words(analysis: Analysis) -> str | None:

@@ -35,7 +35,7 @@ MEASURED: Mapping[str, Measure] = {
     "clipped_samples": Measure("samples", "clipped samples", "samples in flat tops", 0),
     "clipped_runs": Measure("runs", "clipped runs", "flat tops", 0),
     "dc_offset": Measure("FS", "DC offset", "of the channel where it is largest, as a part of full scale", 4),
-    "bandwidth_hz": Measure("Hz", "bandwidth", "highest frequency with content", 0),
+    "bandwidth_hz": Measure("Hz", "bandwidth", "highest frequency with content"),
     "hum_hz": Measure("Hz", "hum", "50 or 60 where mains hum is heard", 0),
     "hum_dbfs": Measure("dBFS", "hum level", "of all its harmonics together"),
     "stereo_correlation": Measure("", "stereo correlation", "1 the same on both sides, −1 out of phase", 2),
