@@ -10,6 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,10 +115,10 @@ def imported(text: str, *, name: str | None = None) -> Imported:
             settings.note(key, Fate.lost, here)
     for key in _BOOKKEEPING:
         settings.note(key, Fate.ignored, "Auphonic's own")
-    parts = ("algorithms", "metadata", "multi_input_files", "output_files")
-    top = [each for each in settings.findings() if each.setting not in parts or not _is_read(given[each.setting])]
-    own = [*algorithms.findings(), *_left_open(algorithms)]
-    findings = [*top, *own, *metadata.findings(), *around.findings, *delivered.findings]
+    parts = [*algorithms.findings(), *metadata.findings(), *around.findings, *delivered.findings]
+    spoken_for = {re.split(r"[.\[]", each.setting)[0] for each in parts}
+    top = [each for each in settings.findings() if each.setting not in spoken_for]
+    findings = [*top, *parts, *_left_open(algorithms)]
     fields = {
         "name": _name(name, title),
         "title": title,
@@ -147,7 +148,8 @@ def save(imported: Imported, folder: Path, *, force: bool = False) -> Path:
         part.write_text(imported.text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise InvalidRequest(f"The preset cannot be written: {error.strerror}.") from error
     return path
 
@@ -177,12 +179,6 @@ def _unwrapped(document: Any) -> dict[str, Any]:
 def _table(given: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = given.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _is_read(value: Any) -> bool:
-    """Whether a part was of the form that it is read in, and so speaks for itself."""
-    is_list = isinstance(value, list) and all(isinstance(each, dict) for each in value)
-    return bool(value) and (isinstance(value, dict) or is_list)
 
 
 def _left_open(algorithms: Settings) -> Iterator[Finding]:
