@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from mixdown import presets
 from mixdown.chain import effective_steps
 from mixdown.errors import InvalidPreset, UnknownPreset
-from mixdown.model import Enhance, HighPass, Label, Loudness, Preset, Requirement
+from mixdown.model import Enhance, HighPass, Label, Loudness, Preset, Recipe, Requirement
 from mixdown.presets.file import parse, written
 
 MINE = """
@@ -183,6 +184,21 @@ def test_a_request_for_a_shipped_preset_stays_as_it_is(folder: Path) -> None:
     """So does one that brings its own steps, whatever it calls them."""
     for work in (Enhance(), Enhance(preset="of mine", steps=(Loudness(),))):
         assert presets.settled(work, folder) == work
+
+
+def test_the_how_to_is_true() -> None:
+    """The preset and the case that it shows can be used, and every part of a recipe is in its table."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "presets.md").read_text(encoding="utf-8")
+    preset, case = re.findall(r"^```toml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+
+    shown = parse(preset + case, name="my-show")
+
+    assert shown.output is not None
+    assert len(shown.asked_of(2)) == len(shown.asked_of(1)) + 1
+    assert [each.recipe.guest_db for each in shown.cases] == [-12]
+    assert set(Recipe.model_fields) == set(
+        re.findall(r"`(\w+)`", page.split("| in a recipe |")[1].split("\n\n")[0])
+    )
 
 
 words = st.text(min_size=1, max_size=40)
