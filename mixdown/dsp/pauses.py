@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mixdown.dsp.voice_map import MUSIC, NOISE, SPEECH, Span, VoiceMap, runs
+from mixdown.dsp.voice_map import MUSIC, NOISE, SILENCE, SPEECH, Span, VoiceMap, gated_lufs, runs
 
 __all__ = ["Span", "kept_spans", "quietest_span", "speech_extent"]
 
@@ -14,6 +16,9 @@ MARGIN_S = 0.15
 
 #: What is this much louder than the pauses usually are is an event (a laugh, a breath, a door): it is not cut.
 _EVENT_DB = 10.0
+
+#: Where more of the pauses than this is digital silence, noise is part of them only so far below the programme.
+_MUTED_SHARE, _FAINT_LU = 0.5, 45.0
 
 #: A cut that saves less than this is not worth its seam.
 _LEAST_CUT_S = 0.1
@@ -61,7 +66,7 @@ def kept_spans(
     kept = []
     if shorten_to_s is not None:
         side_s = max(shorten_to_s / 2.0, MARGIN_S)
-        for before, after in zip(sounds, sounds[1:], strict=False):
+        for before, after in itertools.pairwise(sounds):
             if after.start_s - before.end_s - 2.0 * side_s >= _LEAST_CUT_S:
                 kept.append(Span(start_s, before.end_s + side_s))
                 start_s = after.start_s - side_s
@@ -93,11 +98,11 @@ def quietest_span(voice_map: VoiceMap, at_least_s: float) -> Span | None:
     margin = int(np.ceil(MARGIN_S / voice_map.step_s))
     length = max(1, int(np.ceil(at_least_s / voice_map.step_s - 1e-9)))
     sound = (voice_map.kinds == SPEECH) | (voice_map.kinds == MUSIC)
+    if len(sound) < length:
+        return None
     near = np.convolve(sound, np.ones(2 * margin + 1), "full")[margin : margin + len(sound)] > 0.5
     for usable in (~near & (voice_map.kinds == NOISE), ~near):
         level_lufs = np.where(usable, voice_map.level_lufs, np.inf)
-        if len(level_lufs) < length:
-            return None
         loudest = np.lib.stride_tricks.sliding_window_view(level_lufs, length).max(axis=1)
         best = int(loudest.argmin())
         if np.isfinite(loudest[best]):
@@ -117,6 +122,9 @@ def _stands_out(voice_map: VoiceMap) -> NDArray[np.bool_]:
     noise = voice_map.kinds == NOISE
     if not noise.any() or not sound.any():
         return sound
-    # The lower half of all noise, so that an hour of applause does not become the measure of a pause.
-    usual_lufs = float(np.quantile(voice_map.level_lufs[~sound], 0.25))
+    # The lower quarter, so that applause does not become the measure of a pause.
+    usual_lufs = float(np.quantile(voice_map.level_lufs[noise], 0.25))
+    if np.mean(voice_map.kinds[~sound] == SILENCE) > _MUTED_SHARE:
+        # Where pauses are digitally silent, what is in between was left there on purpose.
+        usual_lufs = min(usual_lufs, gated_lufs(voice_map.level_lufs[sound]) - _FAINT_LU)
     return sound | (noise & (voice_map.level_lufs > usual_lufs + _EVENT_DB))
