@@ -1,4 +1,4 @@
-"""Time-stretching and pitch-shifting (Signalsmith Stretch), as a stream."""
+"""Time-stretching (Signalsmith Stretch) and pitch-shifting, as a stream."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from python_stretch.Signalsmith import Stretch
 
 from mixdown.dsp.processor import Block, as_block
+from mixdown.dsp.resample import VariableSpeed
 
 #: Sound worked on at once, on the longer side of the two; there is one seam for each.
 _SEGMENT_S = 20.0
@@ -23,9 +24,6 @@ _CROSSFADE_S = 0.04
 
 #: A segment may be moved by so much to be in phase with the one before: half a period of 40 Hz.
 _LARGEST_SHIFT_S = 0.0125
-
-#: Above it, partials keep their place relative to each other less and sound natural more (the library's advice).
-_TONALITY_LIMIT_HZ = 8_000.0
 
 #: The library randomises phases where it stretches far: the same ones each time.
 _SEED = 1
@@ -44,14 +42,12 @@ def stretched_frames(frames: int, factor: float) -> int:
 
 
 class TimeStretch:
-    """Changes the pace of a stream, its pitch, or both.
+    """Changes the pace of a stream and leaves its pitch alone.
 
     Parameters
     ----------
     factor : float
         How much faster it becomes, 0.25 to 4.
-    semitones : float
-        How much higher it becomes, −24 to 24.
     sample_rate_hz : int
     channels : int
         1 or 2.
@@ -67,7 +63,7 @@ class TimeStretch:
     Over a whole signal `stretched_frames` come out.
     """
 
-    def __init__(self, *, factor: float, semitones: float = 0.0, sample_rate_hz: int, channels: int) -> None:
+    def __init__(self, *, factor: float, sample_rate_hz: int, channels: int) -> None:
         if channels not in (1, 2):
             raise ValueError(f"one or two channels are stretched, not {channels}")
         self._channels = channels
@@ -75,7 +71,6 @@ class TimeStretch:
         self._stretch = Stretch(_SEED)
         self._stretch.preset(channels, float(sample_rate_hz))
         self._stretch.setTimeFactor(factor)
-        self._stretch.setTransposeSemitones(semitones, _TONALITY_LIMIT_HZ / sample_rate_hz)
         self._segment = round(_SEGMENT_S * sample_rate_hz / max(1.0, factor))  # all lengths count output frames
         self._context = round(_CONTEXT_S * sample_rate_hz)
         self._search = round(_SEAM_SEARCH_S * sample_rate_hz)
@@ -167,6 +162,46 @@ class TimeStretch:
             tail[seam : seam + length] * (fade_out * level)[:, None] + fresh * (fade_in * level)[:, None]
         ).astype(np.float32)
         return np.concatenate([tail[:seam], crossfaded]), output, offset
+
+
+class PitchShift:
+    """Changes the pitch of a stream and leaves its pace alone.
+
+    Parameters
+    ----------
+    semitones : float
+        How much higher it becomes, −24 to 24.
+    sample_rate_hz : int
+    channels : int
+        1 or 2.
+
+    Notes
+    -----
+    Stretched, and then played faster or slower: the pitch is exact. The library shifts pitch by itself as well,
+    and lays sines of 110 Hz up to 18 cents beside where they belong. Over a whole signal as many frames come out
+    as went in; any split into blocks gives the same samples.
+    """
+
+    def __init__(self, *, semitones: float, sample_rate_hz: int, channels: int) -> None:
+        ratio = 2.0 ** (semitones / 12.0)
+        self._channels = channels
+        self._stretch = TimeStretch(factor=1.0 / ratio, sample_rate_hz=sample_rate_hz, channels=channels)
+        self._speed = VariableSpeed(ratio, sample_rate_hz=sample_rate_hz, channels=channels)
+        self._taken = 0
+        self._given = 0
+
+    def process(self, block: Block) -> Block:
+        """The frames that are complete."""
+        self._taken += len(block)
+        shifted = self._speed.process(self._stretch.process(block))
+        self._given += len(shifted)
+        return shifted
+
+    def flush(self) -> Block:
+        """The frames of the last segment; the shifter is spent afterwards."""
+        shifted = np.concatenate([self._speed.process(self._stretch.flush()), self._speed.flush()])
+        due = self._taken - self._given  # the two lengths were rounded one after the other
+        return np.pad(shifted[:due], ((0, max(0, due - len(shifted))), (0, 0)))
 
 
 def _best_shift(wanted: NDArray[np.float64], found: NDArray[np.float64], most: int) -> tuple[int, float]:

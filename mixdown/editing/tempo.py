@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mixdown.dsp.processor import Block
 from mixdown.dsp.resample import VariableSpeed
-from mixdown.dsp.stretch import TimeStretch, stretched_frames
+from mixdown.dsp.stretch import PitchShift, TimeStretch, stretched_frames
 from mixdown.editing.desk import Desk
 from mixdown.editing.marks import Move, moved
 from mixdown.intermediate import Intermediate, Recording
@@ -31,10 +31,8 @@ def stretched(step: Stretch, recording: Recording, desk: Desk) -> Recording:
 def repitched(step: Pitch, recording: Recording, desk: Desk) -> Recording:
     """The recording higher or lower at its own pace."""
     audio = recording.audio
-    stretch = TimeStretch(
-        factor=1.0, semitones=step.semitones, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels
-    )
-    return replace(recording, audio=desk.made(_through(stretch, audio.blocks()), like=audio))
+    shift = PitchShift(semitones=step.semitones, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels)
+    return replace(recording, audio=desk.made(_through(shift, audio.blocks()), like=audio))
 
 
 def _at_pace(factor: float, blocks: Iterable[Block], recording: Recording, desk: Desk) -> Recording:
@@ -45,7 +43,7 @@ def _at_pace(factor: float, blocks: Iterable[Block], recording: Recording, desk:
     return replace(recording, audio=made, labels=replace(recording.labels, marks=marks))
 
 
-def _through(changer: TimeStretch | VariableSpeed, blocks: Iterable[Block]) -> Iterator[Block]:
+def _through(changer: TimeStretch | PitchShift | VariableSpeed, blocks: Iterable[Block]) -> Iterator[Block]:
     for block in blocks:
         if len(result := changer.process(block)):
             yield result
