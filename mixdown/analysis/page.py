@@ -35,15 +35,6 @@ _SHOWN_TAGS, _TAG_CHARS = ("title", "artist", "album", "date"), 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """A recording, alone or with the master made of it."""
-
-    analysis: Analysis
-    master: Analysis | None = None
-    players: Players | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Drawn:
     """A recording in pictures, as the template takes it."""
 
@@ -70,10 +61,9 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Section:
+class Section:
     """All about one recording, as the template takes it."""
 
-    anchor: str
     file: str
     master_file: str
     tags: Sequence[str]
@@ -88,13 +78,39 @@ class _Section:
     groups: Sequence[tuple[str, Sequence[_Row]]]
 
 
-def page_html(compared: Sequence[Compared]) -> bytes:
-    """A page with a section for each recording.
+def section_of(analysis: Analysis, master: Analysis | None = None, players: Players | None = None) -> Section:
+    """What a page tells about a recording, alone or beside the master made of it; the pictures are drawn here."""
+    after = {verdict.preset: verdict for verdict in master.verdicts} if master else {}
+    return Section(
+        file=file_words(analysis),
+        master_file=file_words(master) if master else "",
+        tags=_tags(analysis),
+        drawn=_drawn(analysis),
+        master=_drawn(master) if master else None,
+        tiles=[_tile(name, analysis, master) for name in _TILES if _known(name, analysis, master)],
+        found=[*heard_words(analysis), *(f"The file: {warning}." for warning in analysis.warnings)],
+        players=players,
+        players_from=_from_words(players),
+        graph=loudness_graph(analysis, master),
+        verdicts=[
+            (each, after.get(each.preset)) for each in analysis.verdicts if not master or each.preset in after
+        ],
+        groups=_groups(analysis, master),
+    )
+
+
+def page_html(sections: Sequence[Section]) -> bytes:
+    """A page about one recording or several.
 
     Parameters
     ----------
-    compared : sequence of Compared
-        At least one.
+    sections : sequence of Section
+        At least one; see `section_of`.
+
+    Returns
+    -------
+    bytes
+        HTML in UTF-8.
 
     Notes
     -----
@@ -103,18 +119,18 @@ def page_html(compared: Sequence[Compared]) -> bytes:
     """
     script = _template_text("player.html.j2")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    names = [each.analysis.name for each in compared]
+    names = [each.drawn.name for each in sections]
     text = (
         _environment()
         .get_template("page.html.j2")
         .render(
             title=names[0] if len(names) == 1 else f"Analysis of {len(names)} recordings",
-            sections=[_section(index, each) for index, each in enumerate(compared)],
+            sections=sections,
             # Both are files of ours, without anything of the recording's in them.
             style=Markup(_template_text("style.html.j2")),  # noqa: S704
             script=Markup(script),  # noqa: S704
             script_hash=f"sha256-{digest}",
-            scripted=any(each.players for each in compared),
+            scripted=any(each.players for each in sections),
             version=__version__,
         )
     )
@@ -134,28 +150,6 @@ def _environment() -> Environment:
 
 def _template_text(name: str) -> str:
     return resources.files("mixdown.analysis").joinpath(name).read_text(encoding="utf-8")
-
-
-def _section(index: int, compared: Compared) -> _Section:
-    analysis, master, players = compared.analysis, compared.master, compared.players
-    after = {verdict.preset: verdict for verdict in master.verdicts} if master else {}
-    return _Section(
-        anchor=f"recording-{index + 1}",
-        file=file_words(analysis),
-        master_file=file_words(master) if master else "",
-        tags=_tags(analysis),
-        drawn=_drawn(analysis),
-        master=_drawn(master) if master else None,
-        tiles=[_tile(name, analysis, master) for name in _TILES if _known(name, analysis, master)],
-        found=[*heard_words(analysis), *(f"The file: {warning}." for warning in analysis.warnings)],
-        players=players,
-        players_from=_from_words(players),
-        graph=loudness_graph(analysis, master),
-        verdicts=[
-            (each, after.get(each.preset)) for each in analysis.verdicts if not master or each.preset in after
-        ],
-        groups=_groups(analysis, master),
-    )
 
 
 def _from_words(players: Players | None) -> str:

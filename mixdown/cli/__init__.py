@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mixdown import __version__
+from mixdown.cli.analyze import analyze
 from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import jobs
 from mixdown.cli.presets import app as presets_app
@@ -41,7 +42,7 @@ def _main(
     logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
 
 
-for _command in (process, transform, steps, probe, measure, jobs):
+for _command in (process, transform, steps, analyze, probe, measure, jobs):
     app.command()(_command)
 app.add_typer(presets_app, name="presets")
 

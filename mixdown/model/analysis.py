@@ -37,7 +37,7 @@ MEASURED: Mapping[str, Measure] = {
     "dc_offset": Measure("FS", "DC offset", "of the channel where it is largest, as a part of full scale", 4),
     "bandwidth_hz": Measure("Hz", "bandwidth", "highest frequency with content"),
     "hum_hz": Measure("Hz", "hum", "50 or 60 where mains hum is heard", 0),
-    "hum_dbfs": Measure("dBFS", "hum level", "of all its harmonics together"),
+    "hum_dbfs": Measure("dBFS", "hum level", "of all its harmonics together; a full-scale sine reads 0"),
     "stereo_correlation": Measure("", "stereo correlation", "1 the same on both sides, −1 out of phase", 2),
     "stereo_balance_db": Measure("dB", "stereo balance", "level of the left side over the right"),
     "speech_s": Measure("s", "speech", "time in which speech is heard"),
