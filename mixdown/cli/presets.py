@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +88,8 @@ def try_out(
     from mixdown.presets.cases import run
     from mixdown.render import render
 
-    folder = Settings().effective_presets
+    settings = Settings()
+    folder, providers = settings.effective_presets, settings.onnx_providers.split(",")
     with in_sentences():
         if names:
             chosen = [presets.load(name, folder=folder) for name in dict.fromkeys(names)]
@@ -99,7 +101,7 @@ def try_out(
         outcomes: list[Outcome] = []
         with err.status("Trying …") as status:
             for preset in chosen:
-                for outcome in run(preset, render=render, measure=_measured):
+                for outcome in run(preset, render=partial(render, providers=providers), measure=_measured):
                     outcomes.append(outcome)
                     status.update(f"{preset.name}: {len(outcomes)} tried")
     if as_json:

@@ -144,7 +144,7 @@ def test_an_audiobook_is_what_acx_asks_for() -> None:
         "sample_peak_dbfs": (None, -3.0),
         "noise_floor_dbfs": (None, -60.0),
         "sample_rate_hz": (44_100, 44_100),
-        "bitrate_kbps": (192, None),
+        "bitrate_kbps": (192, 320),
         "duration_s": (None, 7200),
         "head_silence_s": (0.5, 1.0),
         "tail_silence_s": (1.0, 5.0),
