@@ -156,6 +156,8 @@ class LibavEncoder:
 
     def _chapters(self, marks: Sequence[Mark]) -> list[Chapter]:
         """Marks as FFmpeg's chapters, which have an end."""
+        if marks[0].start_s > 0.0:  # a chapter track has no gaps: players would begin the first one at once
+            marks = [Mark(0.0, ""), *marks]
         starts = [round(mark.start_s * self._sample_rate_hz) for mark in marks]
         return [
             {

@@ -48,6 +48,8 @@ def read_labels(opened: InputContainer, fd: int, container: Container, tags: Tag
     marks = read_cues(fd) if container is Container.wav else list(_chapters(opened))
     if container is Container.mp3:  # FFmpeg gives a chapter without a title the name of its element
         marks = [Mark(mark.start_s, _ELEMENT.sub("", mark.title)) for mark in marks]
+    if container is Container.mp4 and len(marks) > 1 and marks[0] == Mark(0.0, ""):  # what stands before the first
+        del marks[0]
     return Labels(tags=tags, cover=_cover(opened), marks=clean_marks(marks))
 
 
