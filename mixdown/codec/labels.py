@@ -54,11 +54,7 @@ def read_labels(opened: InputContainer, fd: int, container: Container, tags: Tag
 
 
 def _chapters(opened: InputContainer) -> Iterator[Mark]:
-    try:
-        chapters = opened.chapters()
-    except UnicodeDecodeError:  # titles that are no text
-        return
-    for chapter in chapters:
+    for chapter in opened.chapters():
         if chapter["time_base"]:
             yield Mark(float(chapter["start"] * chapter["time_base"]), chapter["metadata"].get("title", ""))
 
