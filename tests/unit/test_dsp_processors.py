@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, declick, dynamics, filters, logmmse, true_peak
+from mixdown.dsp import dc, declick, dynamics, filters, hum, logmmse, true_peak
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
 from mixdown.dsp.declick import ClickRepair
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
+from mixdown.dsp.hum import Hum, HumLine, HumNotches
 from mixdown.dsp.limiter import TruePeakLimiter
 from mixdown.dsp.logmmse import LogMmse
 from mixdown.dsp.processor import Block, Processor, run
@@ -51,6 +52,14 @@ def click_repair(rate_hz: int, channels: int) -> Processor:
     return ClickRepair(sensitivity=1.0, sample_rate_hz=rate_hz, channels=channels)
 
 
+def hum_notches(rate_hz: int, channels: int) -> Processor:
+    lines = tuple(
+        HumLine(frequency_hz=hz, level_dbfs=-40.0, prominence_db=20.0, bandwidth_hz=1.5)
+        for hz in (50.0, 100.0, 300.0)
+    )
+    return HumNotches(Hum(mains_hz=50.0, lines=lines), sample_rate_hz=rate_hz, channels=channels)
+
+
 def side_to_both(rate_hz: int, channels: int) -> Processor:
     dead = ChannelBalance(level_dbfs=(-20.0, -90.0), correlation=0.0, identical=False, silent_side=1)
     return SideToBoth(dead, channels=channels)
@@ -61,7 +70,7 @@ def log_mmse(rate_hz: int, channels: int) -> Processor:
 
 
 every_processor = pytest.mark.parametrize(
-    "make", [dc_removal, side_to_both, click_repair, high_pass, compressor, limiter, log_mmse]
+    "make", [dc_removal, side_to_both, click_repair, hum_notches, high_pass, compressor, limiter, log_mmse]
 )
 
 
@@ -221,6 +230,7 @@ def test_a_cascade_holds_no_more_than_its_processors():
     [
         dc._subtract,
         declick._examine,
+        hum._filter,
         filters._filter,
         dynamics._compress,
         limiting._smooth,
@@ -232,7 +242,7 @@ def test_a_cascade_holds_no_more_than_its_processors():
 )
 def test_every_kernel_is_compiled_once(kernel):
     """Whatever layout, precision, channels or rate come in: one machine code, so one wait for the compiler."""
-    for make in (dc_removal, click_repair, high_pass, compressor, limiter, log_mmse):
+    for make in (dc_removal, click_repair, hum_notches, high_pass, compressor, limiter, log_mmse):
         for channels in (1, 2, 5):
             signal = noise(2_000, channels)
             read_only = signal.copy()
