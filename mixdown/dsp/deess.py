@@ -37,7 +37,7 @@ _UNLIKELY_DB, _CERTAIN_DB = -4.0, 1.0
 
 #: No s lasts this long: hiss and cymbals do. After the first part of such a time they count less, after
 #: the second no more.
-_LONG_S, _RATHER_LONG, _TOO_LONG = 0.6, 0.45, 0.75
+_LONG_S, _RATHER_LONG, _TOO_LONG = 0.6, 0.40, 0.65
 
 #: An s this far below the vowels is left as it is; above it grows more slowly than it would.
 _SHARP_DB, _SLOPE = -22.0, 1.0
