@@ -8,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, declick, dynamics, filters, hum, logmmse, true_peak
+from mixdown.dsp import dc, declick, deess, dynamics, filters, hum, leveller, logmmse, true_peak
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
 from mixdown.dsp.declick import ClickRepair
+from mixdown.dsp.deess import DeEsser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
 from mixdown.dsp.hum import Hum, HumLine, HumNotches
+from mixdown.dsp.leveller import GainRide
 from mixdown.dsp.limiter import TruePeakLimiter
 from mixdown.dsp.logmmse import LogMmse
 from mixdown.dsp.processor import Block, Processor, run
@@ -69,8 +71,29 @@ def log_mmse(rate_hz: int, channels: int) -> Processor:
     return LogMmse(limit_db=12.0, sample_rate_hz=rate_hz, channels=channels)
 
 
+def de_esser(rate_hz: int, channels: int) -> Processor:
+    return DeEsser(reduction_db=12.0, sample_rate_hz=rate_hz, channels=channels)
+
+
+def gain_ride(rate_hz: int, channels: int) -> Processor:
+    gains_db = np.array([0.0, 6.0, -12.0, 0.0, 0.0, 3.0], np.float32)
+    return GainRide(gains_db, 0.1, sample_rate_hz=rate_hz, channels=channels)
+
+
 every_processor = pytest.mark.parametrize(
-    "make", [dc_removal, side_to_both, click_repair, hum_notches, high_pass, compressor, limiter, log_mmse]
+    "make",
+    [
+        dc_removal,
+        side_to_both,
+        click_repair,
+        hum_notches,
+        high_pass,
+        compressor,
+        limiter,
+        log_mmse,
+        de_esser,
+        gain_ride,
+    ],
 )
 
 
@@ -232,6 +255,9 @@ def test_a_cascade_holds_no_more_than_its_processors():
         declick._examine,
         hum._filter,
         filters._filter,
+        deess._listen,
+        deess._turn_down,
+        leveller._apply,
         dynamics._compress,
         limiting._smooth,
         limiting._turn_down,
@@ -242,7 +268,17 @@ def test_a_cascade_holds_no_more_than_its_processors():
 )
 def test_every_kernel_is_compiled_once(kernel):
     """Whatever layout, precision, channels or rate come in: one machine code, so one wait for the compiler."""
-    for make in (dc_removal, click_repair, hum_notches, high_pass, compressor, limiter, log_mmse):
+    for make in (
+        dc_removal,
+        click_repair,
+        hum_notches,
+        high_pass,
+        compressor,
+        limiter,
+        log_mmse,
+        de_esser,
+        gain_ride,
+    ):
         for channels in (1, 2, 5):
             signal = noise(2_000, channels)
             read_only = signal.copy()
