@@ -49,7 +49,7 @@ def moved(marks: Iterable[Mark], moves: Sequence[Move]) -> tuple[Mark, ...]:
 
 def reversed_marks(marks: Sequence[Mark], duration_s: float) -> tuple[Mark, ...]:
     """The marks of a recording that is played backwards: a chapter begins where it ended."""
-    ends_s = [mark.start_s for mark in marks[1:]] + [duration_s]
+    ends_s = [*(mark.start_s for mark in marks), duration_s][1:]
     return tuple(
         Mark(round(max(0.0, duration_s - end_s), 6), mark.title)
         for mark, end_s in reversed(list(zip(marks, ends_s, strict=True)))

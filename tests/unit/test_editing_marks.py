@@ -81,3 +81,4 @@ def test_marks_stay_in_order_and_in_the_recording(starts: list[float], edges: li
 def test_no_marks_stay_none(moves: list[Move]):
     """Nothing comes of nothing."""
     assert moved([], moves) == ()
+    assert reversed_marks([], 10.0) == ()
