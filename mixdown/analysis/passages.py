@@ -34,6 +34,9 @@ _LASTING_STEPS = 2
 
 _LEAST_SPEECH_S = 0.5
 
+#: Mean square below that of any sound in 24 bits.
+_DIGITAL_SILENCE = 1e-15
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passages:
@@ -85,8 +88,9 @@ class PassageSurvey:
     -----
     *Noise floor*: RMS of half seconds, moved on by 50 ms; the highest of the quietest hundredth of them. ACX's
     own check and Audacity's take the one quietest half second, which a single gap of digital silence sets to
-    −∞ however noisy the rest is; a hundredth is a gap of 6 s in 10 minutes. It is never lower than theirs, so
-    what passes here passes there. Where nothing pauses, it is the level of the quietest passage.
+    −∞ however noisy the rest is; a hundredth is a gap of 6 s in 10 minutes. Half seconds that are digital silence
+    in part do not count. It is never lower than theirs, so what passes here passes there. Where nothing pauses,
+    it is the level of the quietest passage.
 
     *Head and tail*: before the first and after the last 100 ms that stay 10 dB above that floor and within 40 dB
     of the programme (the mean of all that is not 10 dB below the mean). Takes 160 bytes a second.
@@ -146,7 +150,10 @@ def _noise_floor(powers: NDArray[np.float64]) -> float:
     if len(powers) < _WINDOW_STEPS:
         return float(powers.mean()) if len(powers) else 0.0
     windows = np.lib.stride_tricks.sliding_window_view(powers, _WINDOW_STEPS).mean(axis=1)
-    return float(np.quantile(windows, _QUIETEST, method="inverted_cdf"))
+    silent = np.lib.stride_tricks.sliding_window_view(powers <= _DIGITAL_SILENCE, _WINDOW_STEPS).sum(axis=1)
+    # Windows at the edge of a gap would tell of a floor that is neither the gap's nor the recording's.
+    whole = windows[(silent == 0) | (silent == _WINDOW_STEPS)]
+    return float(np.quantile(whole if len(whole) else windows, _QUIETEST, method="inverted_cdf"))
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})

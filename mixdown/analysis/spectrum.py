@@ -143,20 +143,30 @@ def bandwidth_hz(spectrum: Spectrum) -> tuple[float | None, bool]:
     nyquist_hz = float(spectrum.bins_hz[-1])
     edge_hz = _edge_hz(levels_db, band_hz)
     heard_hz = float(heard[-1] + 1) * band_hz
-    if edge_hz is not None and edge_hz <= heard_hz:
-        return edge_hz, True
+    if edge_hz is not None:
+        return min(edge_hz, heard_hz), True
     return (nyquist_hz if heard_hz >= _NYQUIST_SHARE * nyquist_hz else heard_hz), False
 
 
 def _edge_hz(levels_db: NDArray[np.float64], band_hz: float) -> float | None:
     """Where the spectrum is cut off; None where it is not."""
     highest_above = np.maximum.accumulate(levels_db[::-1])[::-1]
-    for band in range(len(levels_db) - 1, round(_LOWEST_EDGE_HZ / band_hz), -1):
-        edge_hz = band * band_hz
-        outside = band + max(1, round(max(_EDGE_LEAST_HZ, _EDGE_WIDTH * edge_hz) / band_hz))
+
+    def inside_db(band: int) -> float:
+        return float(np.median(levels_db[round(_EDGE_INSIDE * band) : band]))
+
+    def falls(band: int) -> bool:
+        outside = band + max(1, round(max(_EDGE_LEAST_HZ / band_hz, _EDGE_WIDTH * band)))
         if outside >= len(levels_db):
-            continue
-        inside_db = float(np.median(levels_db[round(_EDGE_INSIDE * band) : band]))
-        if inside_db > _FLOOR_DB_PER_HZ and inside_db - highest_above[outside] >= _EDGE_DB:
-            return edge_hz
-    return None
+            return False
+        level_db = inside_db(band)
+        return level_db > _FLOOR_DB_PER_HZ and level_db - highest_above[outside] >= _EDGE_DB
+
+    lowest = round(_LOWEST_EDGE_HZ / band_hz)
+    end = next((band for band in range(len(levels_db) - 1, lowest, -1) if falls(band)), None)
+    if end is None:
+        return None
+    start = next((band + 1 for band in range(end, lowest, -1) if not falls(band)), lowest)
+    # Steep filters fall within a band, gentle ones over many: the edge is where half of the fall is done.
+    passed = np.flatnonzero(levels_db[start:] >= inside_db(start) - _EDGE_DB / 2)
+    return float(start + (passed[-1] + 1 if len(passed) else 0)) * band_hz
