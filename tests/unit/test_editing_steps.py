@@ -1,5 +1,6 @@
 """Edits as users ask for them: what is refused, what stays on the scratch disk, what comes from outside."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,34 @@ def test_work_can_be_stopped(place: Workplace):
         edit(Gain(gain_db=1.0), recording, Desk(place.scratch, {}, Limits(), stop))
 
     assert place.files == {recording.audio.path.name}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Trim(start_s=1.0),
+        Reverse(),
+        Speed(factor=1.1),
+        Stretch(factor=1.1),
+        Pitch(semitones=1.0),
+        Concatenate(sources=(Source(uri="s3://outside/long.wav"),), crossfade_s=30.0),
+        Bed(source=Source(uri="s3://outside/long.wav")),
+    ],
+    ids=lambda step: step.kind,
+)
+def test_no_edit_holds_a_whole_recording(place: Workplace, step: Edit):
+    """Ten minutes are 19 MB of samples, the material's too; less than half of that is ever held."""
+    sound = np.tile(noise(60 * RATE_HZ, 1), (10, 1))
+    recording = place.recording(sound, RATE_HZ)
+    place.material(sound, RATE_HZ, "long.wav")
+    del sound
+    tracemalloc.start()
+
+    edit(step, recording, place.desk)
+
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 9_000_000
 
 
 # -- parts --------------------------------------------------------------------------------------------
