@@ -17,6 +17,9 @@ from mixdown.errors import InvalidRequest
 from mixdown.model import MEASURED, Loudness, Preset, RmsLevel
 from mixdown.settings import Settings
 
+#: Stands for no hum at all.
+_NO_HUM_DBFS = -200.0
+
 if TYPE_CHECKING:
     from mixdown.presets.cases import Outcome
 
@@ -142,10 +145,11 @@ def import_preset(
 
 
 def _measured(path: Path) -> Mapping[str, float | None]:
-    """All that is measured on a delivered file."""
+    """All that is measured on a delivered file; hum that is not heard counts as hum far below hearing."""
     from mixdown.analysis import analyze
 
-    return analyze(path, name=path.name, music=False).measures
+    found = analyze(path, name=path.name, music=False).measures
+    return found if found["hum_dbfs"] is not None else {**found, "hum_dbfs": _NO_HUM_DBFS}
 
 
 def _text_of(file: Path) -> str:
