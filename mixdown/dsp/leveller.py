@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 
 from mixdown.dsp.processor import Block, as_block
 from mixdown.dsp.speakers import speaker_turns
-from mixdown.dsp.voice_map import MUSIC, SPEECH, VoiceMap, gated_lufs, runs
+from mixdown.dsp.voice_map import MUSIC, NOISE, SILENCE, SPEECH, VoiceMap, gated_lufs, runs
 
 #: What is left of a difference at half the amount, in LU, however large it was.
 _REMAINDER_LU = 4.0
+
+#: A quiet turn as short as this that no pause sets apart may be a gap over a bed of music: it is not lifted.
+_BRIEF_S = 3.0
+
+#: So little speech may be a mistake: it is moved no further than this.
+_LITTLE_SPEECH_S, _LITTLE_SPEECH_DB = 8.0, 3.0
 
 #: Music is moved by half of what speech would be, and no further than this.
 _MUSIC_SHARE, _MUSIC_DOWN_DB, _MUSIC_UP_DB = 0.5, 6.0, 3.0
@@ -84,10 +90,22 @@ def ride(voice_map: VoiceMap, *, amount: float, largest_gain_db: float) -> NDArr
 
 def _ride_speech(voice_map: VoiceMap, gains_db: NDArray[np.float64], amount: float) -> None:
     """Write the gains of the steps in which somebody speaks."""
+    turns = speaker_turns(voice_map)
+    if not turns:
+        return
     speech_lufs = voice_map.speech_lufs
-    for turn in speaker_turns(voice_map):
-        difference_lu = speech_lufs - gated_lufs(voice_map.level_lufs[turn])
-        gains_db[turn] = difference_lu - _remainder_lu(difference_lu, amount)
+    differences_lu = np.array([speech_lufs - gated_lufs(voice_map.level_lufs[turn]) for turn in turns])
+    turn_gains_db = differences_lu - np.array([_remainder_lu(difference, amount) for difference in differences_lu])
+    if sum(map(len, turns)) * voice_map.step_s < _LITTLE_SPEECH_S:
+        turn_gains_db = np.clip(turn_gains_db, -_LITTLE_SPEECH_DB, _LITTLE_SPEECH_DB)
+    around_db = np.pad(turn_gains_db, 1, mode="edge")
+    pauses = np.pad((voice_map.kinds == NOISE) | (voice_map.kinds == SILENCE), 1, constant_values=True)
+    for index, turn in enumerate(turns):
+        apart = pauses[turn[0]] and pauses[turn[-1] + 2]
+        if len(turn) * voice_map.step_s < _BRIEF_S and not apart and len(turns) > 1:
+            neighbors_db = np.delete(around_db[index : index + 3], 1)
+            turn_gains_db[index] = min(turn_gains_db[index], max(0.0, neighbors_db.max()))
+        gains_db[turn] = turn_gains_db[index]
 
 
 def _remainder_lu(difference_lu: float, amount: float) -> float:
@@ -101,9 +119,10 @@ def _remainder_lu(difference_lu: float, amount: float) -> float:
 def _ride_music(voice_map: VoiceMap, gains_db: NDArray[np.float64], amount: float) -> None:
     """Write the gains of the steps in which music plays: one for each piece."""
     music = voice_map.kinds == MUSIC
-    programme_lufs = voice_map.speech_lufs
-    if programme_lufs == -math.inf:
-        programme_lufs = gated_lufs(voice_map.level_lufs[music])
+    programme = speech = voice_map.kinds == SPEECH
+    if np.count_nonzero(speech) * voice_map.step_s < _LITTLE_SPEECH_S:
+        programme = speech | music
+    programme_lufs = gated_lufs(voice_map.level_lufs[programme])
     pieces: list[tuple[int, int]] = []
     for start, end in runs(music):
         spoken = pieces and (voice_map.kinds[pieces[-1][1] : start] == SPEECH).any()

@@ -40,7 +40,7 @@ class VoiceSurvey:
     -----
     A small network looks at levels over the noise floor, voicing, the pace of syllables and partials that stand
     still, in the step and up to 12 s around it; the likeliest course of kinds is then found by the Viterbi
-    algorithm, so that a syllable more or less does not make a change. Takes 46 bytes for every step.
+    algorithm, so that a syllable more or less does not make a change. Takes 44 bytes for every step.
     The same map however the signal is cut.
     """
 

@@ -59,7 +59,7 @@ def likelihoods(evidence: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Notes
     -----
-    One hidden layer of hyperbolic tangents, and a softmax. The training set, 4.5 hours of scenes of 40 s:
+    One hidden layer of hyperbolic tangents, and a softmax. The training set, seven hours of scenes of 40 s:
     four LibriVox and LibriSpeech readers, one speaker of VoiceBank, two of CMU Arctic, J. F. Kennedy, and
     SVOX Pico in six languages, bent by up to 16 %; kitchen noise, and fans, hum, machines, wind, knocks,
     applause, traffic and breath made in code; four pieces of recorded music and 66 made by a synthesiser.

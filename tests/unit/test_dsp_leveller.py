@@ -180,6 +180,16 @@ def test_music_moves_a_little_and_keeps_its_dynamics(music_lufs: float):
     assert abs(np.median(gains_db[soft]) - np.median(gains_db[loud])) < 0.1
 
 
+def test_music_with_a_word_in_it_is_left_alone():
+    """A moment of what sounded like speech does not set the level of a piece."""
+    course = Course()
+    course.add(MUSIC, 30.0, -16.0, 4.0)
+    course.add(SPEECH, 1.0, -26.0, 1.0)
+    course.add(MUSIC, 30.0, -16.0, 4.0)
+
+    assert np.abs(ride(course.map, amount=1.0, largest_gain_db=12.0)).max() < 1.0
+
+
 def test_music_alone_is_left_alone():
     """One piece of music is its own programme."""
     course = Course()
@@ -187,6 +197,26 @@ def test_music_alone_is_left_alone():
     course.add(MUSIC, 30.0, -14.0, 5.0)
 
     assert np.abs(ride(course.map, amount=1.0, largest_gain_db=12.0)).max() < 0.1
+
+
+def test_a_gap_over_a_bed_of_music_is_not_lifted():
+    """Two seconds in which a talk over music pauses: not taken for somebody who whispers."""
+    course = Course()
+    course.add(SPEECH, 20.0, -20.0, 3.0)
+    gap = course.add(SPEECH, 2.0, -40.0, 1.0)
+    course.add(SPEECH, 20.0, -20.0, 3.0)
+
+    assert ride(course.map, amount=1.0, largest_gain_db=12.0)[gap].max() < 1.0
+
+
+def test_little_speech_is_moved_little():
+    """Some seconds of it in a long recording may be clatter that sounded like speech."""
+    course = Course()
+    for level_lufs in (-20.0, -35.0, -20.0):
+        course.add(NOISE, 30.0, -40.0, 3.0)
+        course.add(SPEECH, 2.0, level_lufs, 2.0)
+
+    assert ride(course.map, amount=1.0, largest_gain_db=12.0).max() <= 3.01
 
 
 def test_no_amount_changes_nothing():
