@@ -53,7 +53,7 @@ def transcode(source: Path, folder: Path) -> None:
         rate_hz = encodable_rate_hz(MP3.format, reader.sample_rate_hz)
         resampler = Resampler(reader.sample_rate_hz, rate_hz, channels)
         path = folder / "out.mp3"
-        with open_writer(path, MP3, sample_rate_hz=rate_hz, channels=channels, tags={}) as writer:
+        with open_writer(path, MP3, sample_rate_hz=rate_hz, channels=channels) as writer:
             for block in run([resampler], (remix(block, channels) for block in reader.blocks())):
                 writer.write(block)
 
@@ -136,7 +136,7 @@ def _excerpt(source: Path, folder: Path) -> Path:
     wav = OutputSpec(format=AudioFormat.wav)
     with open_audio(source, name=source.name, limits=LIMITS) as reader:
         channels, rate_hz = min(reader.channels, 2), reader.sample_rate_hz
-        with open_writer(path, wav, sample_rate_hz=rate_hz, channels=channels, tags={}) as writer:
+        with open_writer(path, wav, sample_rate_hz=rate_hz, channels=channels) as writer:
             for block in reader.blocks():
                 writer.write(remix(block, channels))
                 if writer.frames >= WARM_UP_S * rate_hz:

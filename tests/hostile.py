@@ -18,7 +18,7 @@ from PIL import Image
 
 from mixdown.codec.encode import open_writer
 from mixdown.codec.ogg_page import OggPage, take_page
-from mixdown.model import AudioFormat, OutputSpec
+from mixdown.model import AudioFormat, Labels, OutputSpec
 from tests.flac_bomb import flac_of_silence
 from tests.recordings import RATE_HZ, by_ffmpeg, by_soundfile, lame, tone, written
 
@@ -97,7 +97,9 @@ def ours(output_format: AudioFormat, *, duration_s: float = 2.0) -> Callable[[Pa
 
     def make(path: Path) -> None:
         output = OutputSpec(format=output_format)
-        with open_writer(path, output, sample_rate_hz=rate_hz, channels=2, tags={"title": "x"}) as writer:
+        with open_writer(
+            path, output, sample_rate_hz=rate_hz, channels=2, labels=Labels(tags={"title": "x"})
+        ) as writer:
             writer.write(tone(duration_s=duration_s, rate_hz=rate_hz))
 
     return make

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -20,7 +19,7 @@ from mixdown.codec.encode_mp3 import Mp3Encoder
 from mixdown.codec.encode_vorbis import VorbisEncoder
 from mixdown.codec.labels import clean_labels
 from mixdown.errors import ScratchFull
-from mixdown.model import DEFAULT_BITRATE_KBPS, AudioFormat, Labels, OutputSpec, Tags
+from mixdown.model import DEFAULT_BITRATE_KBPS, AudioFormat, Labels, OutputSpec
 
 _MPEG1_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -172,7 +171,6 @@ def open_writer(
     sample_rate_hz: int,
     channels: int,
     labels: Labels = Labels(),  # noqa: B008 -- frozen
-    tags: Tags | None = None,
 ) -> AudioWriter:
     """Begin a file. It is complete and on disk when the ``with`` ends, and gone if that ends in an error.
 
@@ -189,8 +187,6 @@ def open_writer(
     labels : Labels
         Cleaned before they are written; formats leave out what they have no place for. Marks behind the end of
         the audio are not written where the format needs to know how long a chapter is.
-    tags : mapping of str to str, optional
-        In place of those in `labels`.
 
     Returns
     -------
@@ -215,7 +211,7 @@ def open_writer(
     if channels not in (1, 2):
         raise ValueError(f"a master has one or two channels, not {channels}")
     kbps = bitrate_kbps(output, sample_rate_hz=sample_rate_hz, channels=channels)
-    labels = clean_labels(labels if tags is None else replace(labels, tags=tags))
+    labels = clean_labels(labels)
     encoder: _Encoder
     with _disk_errors():
         if output.format is AudioFormat.mp3:

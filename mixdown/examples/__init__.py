@@ -38,6 +38,7 @@ def _make(folder: Path) -> list[Path]:
     from mixdown.codec.encode import open_writer
     from mixdown.examples.scenes import SCENES
     from mixdown.examples.voices import speak
+    from mixdown.model import Labels
 
     spoken = iter(speak([line for scene in SCENES for line in scene.lines]))
     paths = []
@@ -49,7 +50,7 @@ def _make(folder: Path) -> list[Path]:
             scene.output,
             sample_rate_hz=scene.sample_rate_hz,
             channels=samples.shape[1],
-            tags=scene.tags,
+            labels=Labels(tags=scene.tags),
         ) as writer:
             for start in range(0, len(samples), _BLOCK_FRAMES):
                 writer.write(samples[start : start + _BLOCK_FRAMES])

@@ -40,7 +40,7 @@ def record(recipe: Recipe, path: Path) -> Path:
     """Make the recording of a recipe: a WAV of 24 bit."""
     samples = made(recipe)
     output = OutputSpec(format=AudioFormat.wav, bit_depth=24)
-    with open_writer(path, output, sample_rate_hz=recipe.sample_rate_hz, channels=recipe.channels, tags={}) as file:
+    with open_writer(path, output, sample_rate_hz=recipe.sample_rate_hz, channels=recipe.channels) as file:
         for start in range(0, len(samples), _BLOCK_FRAMES):
             file.write(samples[start : start + _BLOCK_FRAMES])
     return path

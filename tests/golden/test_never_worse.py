@@ -150,7 +150,7 @@ def _encoded(signal: Signal, audio_format: AudioFormat, path: Path) -> Heard:
     output = OutputSpec(format=audio_format)
     rate_hz = 48_000 if audio_format is AudioFormat.opus else RATE_HZ
     signal = np.ascontiguousarray(soxr.resample(signal, RATE_HZ, rate_hz))
-    with open_writer(path, output, sample_rate_hz=rate_hz, channels=signal.shape[1], tags={}) as writer:
+    with open_writer(path, output, sample_rate_hz=rate_hz, channels=signal.shape[1]) as writer:
         writer.write(signal)
     with open_audio(path, name=path.name, limits=Limits()) as reader:
         hearing = Hearing(reader.sample_rate_hz, reader.channels)

@@ -16,7 +16,7 @@ from mixdown.codec.decode import open_audio
 from mixdown.codec.encode import bitrate_kbps, encodable_rate_hz, expected_gain_db, open_writer
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.errors import ScratchFull
-from mixdown.model import AudioFormat, Limits, OutputSpec
+from mixdown.model import AudioFormat, Labels, Limits, OutputSpec
 from tests.recordings import tone
 
 TAGS = {
@@ -47,7 +47,9 @@ def programme(rate_hz: int, channels: int, *, frames: int | None = None, seed: i
 def write(
     path: Path, output: OutputSpec, samples: np.ndarray, rate_hz: int, tags=None, block: int = 10_000
 ) -> None:
-    with open_writer(path, output, sample_rate_hz=rate_hz, channels=samples.shape[1], tags=tags or {}) as writer:
+    with open_writer(
+        path, output, sample_rate_hz=rate_hz, channels=samples.shape[1], labels=Labels(tags=tags or {})
+    ) as writer:
         for start in range(0, len(samples), block):
             writer.write(samples[start : start + block])
 
@@ -196,7 +198,7 @@ def test_a_failure_leaves_no_file(audio_format, tmp_path: Path) -> None:
 
     def leave_half_way() -> None:
         output = OutputSpec(format=audio_format)
-        with open_writer(tmp_path / "x", output, sample_rate_hz=48_000, channels=2, tags={}) as writer:
+        with open_writer(tmp_path / "x", output, sample_rate_hz=48_000, channels=2) as writer:
             writer.write(programme(48_000, 2))
             raise RuntimeError("on the way")
 
@@ -235,9 +237,7 @@ def test_misuse_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
             write(tmp_path / "x", output, samples[:0], 48_000)
     assert list(tmp_path.iterdir()) == []
 
-    with open_writer(
-        tmp_path / "x", OutputSpec(format="wav"), sample_rate_hz=48_000, channels=2, tags={}
-    ) as writer:
+    with open_writer(tmp_path / "x", OutputSpec(format="wav"), sample_rate_hz=48_000, channels=2) as writer:
         writer.write(samples)
         with pytest.raises(ValueError, match="expected 2 channels"):
             writer.write(mono)
