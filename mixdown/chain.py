@@ -89,4 +89,8 @@ def result_key(source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str
     steps = [step.model_dump(mode="json") for step in effective_steps(spec.work)]
     outputs = [output.model_dump(mode="json") for output in spec.outputs]
     asked = spec.work.model_dump(mode="json", include={"kind", "never_worse", "presets", "music"})
+    if isinstance(spec.work, Analyze):
+        asked["requirements"] = [
+            each.model_dump() for name in presets.names() for each in presets.load(name).requirements
+        ]
     return digest(source_sha256, asked, steps, list(materials_sha256), outputs, tool_versions())

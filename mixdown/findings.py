@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from mixdown.model import (
     Attachment,
+    Comparison,
     JobRecord,
     LevelReport,
     ProbedAudio,
@@ -72,6 +73,7 @@ class Processed:
     elapsed_s: float
     attachments: tuple[Attachment, ...] = ()
     notes: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
     def as_work(self) -> dict[str, Any]:
         """Form for the ledger."""

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from mixdown import presets
+from mixdown.analysis import analysis_files, analyze
+from mixdown.analysis.attachments import MEDIA_TYPES
 from mixdown.chain import effective_steps
 from mixdown.findings import Processed, Validated, completed
 from mixdown.intake import fetched_into
-from mixdown.model import Claim, JobRecord, Rendition, Source, Stage, StoredObject
+from mixdown.model import (
+    EDITS,
+    Analyze,
+    Attachment,
+    Claim,
+    Comparison,
+    Enhance,
+    JobRecord,
+    NeverWorse,
+    Rendition,
+    Source,
+    Stage,
+    Step,
+    StoredObject,
+)
+from mixdown.progress import Progress
+from mixdown.quality import Hearing, compare, is_spectral, never_worse
 from mixdown.render import Master, Rendered, render
 from mixdown.report import report_json
 from mixdown.retry import POLICIES
@@ -22,74 +43,155 @@ def make(studio: Studio, claim: Claim) -> None:
     validated = Validated.of(record.work["validated"])
     if completed(record, Stage.process) or validated.already_made:
         return
-    started_s = time.monotonic()
+    progress = studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s)
     with studio.workspace() as folder:
-        rendered = _rendered(studio, claim, record, validated, folder)
-        report = report_json(record.spec, validated, rendered)
-        processed = Processed(
-            steps=rendered.steps,
-            before=rendered.before,
-            renditions=tuple(_stage(studio, claim, index, master) for index, master in enumerate(rendered.masters)),
-            report=studio.objects.put_bytes(
-                report, staged_key(claim.job_id, "report.json"), media_type="application/json"
-            ),
-            picture=studio.objects.put_bytes(
-                rendered.picture, staged_key(claim.job_id, "waveform.png"), media_type="image/png"
-            ),
-            warnings=rendered.warnings,
-            notes=rendered.notes,
-            elapsed_s=round(time.monotonic() - started_s, 3),
-        )
+        job = _Job(studio, record, validated, folder, progress)
+        processed = job.analyzed() if isinstance(record.spec.work, Analyze) else job.mastered()
     studio.jobs.advance(claim, Stage.process, processed=processed.as_work())
 
 
-def _rendered(studio: Studio, claim: Claim, record: JobRecord, validated: Validated, folder: Path) -> Rendered:
-    spec = record.spec
-    return render(
-        _local_file(studio, validated.source, folder / "source", staged=validated.staged),
-        effective_steps(spec.work),
-        spec.outputs,
-        folder,
-        name=spec.filename,
-        limits=studio.settings.limits,
-        materials=_materials(studio, validated, folder),
-        providers=studio.settings.onnx_providers.split(","),
-        progress=studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s),
-    )
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of running a chain, and how it compares with the source."""
+
+    rendered: Rendered
+    comparisons: tuple[Comparison, ...]
 
 
-def _materials(studio: Studio, validated: Validated, folder: Path) -> dict[str, Path]:
-    """The other recordings that the chain needs as local files, by their address."""
-    return {
-        material.asked.uri: _local_file(
-            studio, material.object, folder / f"material-{index}", staged=material.staged
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One job at work in a folder of its own."""
+
+    studio: Studio
+    record: JobRecord
+    validated: Validated
+    folder: Path
+    progress: Progress
+
+    def mastered(self) -> Processed:
+        """The masters, their report and their picture."""
+        started_s = time.monotonic()
+        work = self.record.spec.work
+        mode = work.never_worse if isinstance(work, Enhance) else NeverWorse.off
+        source, materials = self._source(), self._materials()
+
+        def attempt(steps: tuple[Step, ...]) -> _Attempt:
+            return self._attempt(source, materials, steps, compared=mode is not NeverWorse.off)
+
+        settled = never_worse(attempt, effective_steps(work), mode)
+        rendered, comparisons = settled.tried.rendered, settled.tried.comparisons
+        warnings = (*rendered.warnings, *settled.sentences)
+        report = report_json(self.record.spec, self.validated, rendered, comparisons, warnings)
+        return Processed(
+            steps=rendered.steps,
+            before=rendered.before,
+            renditions=tuple(self._staged_master(index, each) for index, each in enumerate(rendered.masters)),
+            report=self._staged_bytes("report.json", report),
+            picture=self._staged_bytes("waveform.png", rendered.picture),
+            warnings=warnings,
+            notes=rendered.notes,
+            comparisons=comparisons,
+            elapsed_s=round(time.monotonic() - started_s, 3),
         )
-        for index, material in enumerate(validated.materials)
-    }
 
+    def _attempt(
+        self, source: Path, materials: dict[str, Path], steps: Sequence[Step], *, compared: bool
+    ) -> _Attempt:
+        settings, spec = self.studio.settings, self.record.spec
+        providers = settings.onnx_providers.split(",")
+        rendered = render(
+            source,
+            steps,
+            spec.outputs,
+            self.folder,
+            name=spec.filename,
+            limits=settings.limits,
+            materials=materials,
+            providers=providers,
+            listen=Hearing if compared else None,
+            progress=self.progress,
+        )
+        if rendered.heard is None:
+            return _Attempt(rendered, ())
+        before, after = rendered.heard
+        edited = any(isinstance(step, EDITS) for step in steps)
+        # Speech is scored once: what the outputs differ by is the codec, which it is nearly deaf to.
+        comparisons = tuple(
+            compare(
+                before,
+                heard,
+                providers=providers,
+                speech_scores=index == 0 and is_spectral(steps),
+                edited=edited,
+            )
+            for index, heard in enumerate(after)
+        )
+        return _Attempt(rendered, comparisons)
 
-def _local_file(studio: Studio, stored: StoredObject, path: Path, *, staged: bool) -> Path:
-    """A source as a local file, its bytes the ones that were validated."""
-    if not staged:
-        return fetched_into(studio, Source(uri=stored.uri, sha256=stored.sha256), path).path
-    local = studio.objects.local_path(stored.uri) or path
-    if not local.exists():
-        studio.objects.download(stored, local)
-    return local
+    def analyzed(self) -> Processed:
+        """The analysis, with all that goes with it."""
+        started_s = time.monotonic()
+        settings, work = self.studio.settings, self.record.spec.work
+        asked = work.presets if isinstance(work, Analyze) else ()
+        found = analyze(
+            self._source(),
+            name=self.record.spec.filename,
+            limits=settings.limits,
+            presets=[presets.load(name, folder=settings.effective_presets) for name in asked or presets.names()],
+            music=not isinstance(work, Analyze) or work.music,
+            providers=settings.onnx_providers.split(","),
+            progress=self.progress,
+        )
+        staged = {path.name: self._staged_file(path) for path in analysis_files(found, self.folder)}
+        return Processed(
+            steps=(),
+            before=found.levels,
+            renditions=(),
+            report=staged.pop("analysis.json"),
+            picture=staged.pop("waveform.png"),
+            attachments=tuple(Attachment(name=name, object=stored) for name, stored in staged.items()),
+            warnings=found.warnings,
+            elapsed_s=round(time.monotonic() - started_s, 3),
+        )
 
+    # -- what comes in, what goes out ---------------------------------------------------------------
 
-def _stage(studio: Studio, claim: Claim, index: int, master: Master) -> Rendition:
-    stored = studio.objects.put_file(
-        master.path,
-        staged_key(claim.job_id, f"{index}{master.output.format.suffix}"),
-        media_type=master.output.format.media_type,
-    )
-    return Rendition(
-        output=master.output,
-        object=stored,
-        after=master.after,
-        target_lufs=master.target_lufs,
-        ceiling_dbtp=master.ceiling_dbtp,
-        target_rms_dbfs=master.target_rms_dbfs,
-        title=master.title,
-    )
+    def _source(self) -> Path:
+        return self._local_file(self.validated.source, "source", staged=self.validated.staged)
+
+    def _materials(self) -> dict[str, Path]:
+        """The other recordings that the chain needs as local files, by their address."""
+        return {
+            each.asked.uri: self._local_file(each.object, f"material-{index}", staged=each.staged)
+            for index, each in enumerate(self.validated.materials)
+        }
+
+    def _local_file(self, stored: StoredObject, name: str, *, staged: bool) -> Path:
+        """A source as a local file, its bytes the ones that were validated."""
+        if not staged:
+            return fetched_into(self.studio, Source(uri=stored.uri, sha256=stored.sha256), self.folder / name).path
+        path = self.studio.objects.local_path(stored.uri) or self.folder / name
+        if not path.exists():
+            self.studio.objects.download(stored, path)
+        return path
+
+    def _staged_bytes(self, name: str, body: bytes) -> StoredObject:
+        key = staged_key(self.record.id, name)
+        return self.studio.objects.put_bytes(body, key, media_type=MEDIA_TYPES[Path(name).suffix])
+
+    def _staged_file(self, path: Path) -> StoredObject:
+        key = staged_key(self.record.id, path.name)
+        return self.studio.objects.put_file(path, key, media_type=MEDIA_TYPES[path.suffix])
+
+    def _staged_master(self, index: int, master: Master) -> Rendition:
+        suffix = master.output.format.suffix
+        key = staged_key(self.record.id, f"{index}{suffix}")
+        return Rendition(
+            output=master.output,
+            object=self.studio.objects.put_file(master.path, key, media_type=master.output.format.media_type),
+            after=master.after,
+            target_lufs=master.target_lufs,
+            ceiling_dbtp=master.ceiling_dbtp,
+            target_rms_dbfs=master.target_rms_dbfs,
+            title=master.title,
+        )

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from mixdown import __version__, presets
 from mixdown.chain import tool_versions
 from mixdown.findings import Validated
-from mixdown.model import Enhance, JobRecord, JobSpec, LevelReport, Work
+from mixdown.model import Comparison, Enhance, JobRecord, JobSpec, LevelReport, Work
 from mixdown.render import Rendered
 
 
-def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> bytes:
+def report_json(
+    spec: JobSpec,
+    validated: Validated,
+    rendered: Rendered,
+    comparisons: Sequence[Comparison] = (),
+    warnings: Sequence[str] = (),
+) -> bytes:
     """The report of a job as JSON. No times in it: the same work gives the same bytes."""
     source = {"filename": spec.filename, "sha256": validated.source.sha256, **asdict(rendered.source)}
     report = {
@@ -39,7 +46,8 @@ def report_json(spec: JobSpec, validated: Validated, rendered: Rendered) -> byte
             for master in rendered.masters
         ],
         "notes": list(rendered.notes),
-        "warnings": list(rendered.warnings),
+        "compared_with_the_source": [asdict(comparison) for comparison in comparisons],
+        "warnings": list(warnings),
         "versions": tool_versions(),
     }
     return json.dumps(report, indent=2, ensure_ascii=False, default=str).encode()

@@ -146,6 +146,7 @@ def _promoted(studio: Studio, record: JobRecord, validated: Validated) -> JobRes
         ),
         attachments=tuple(replace(each, object=promote(each.object, each.name)) for each in processed.attachments),
         notes=processed.notes,
+        comparisons=processed.comparisons,
         report=promote(processed.report, "report.json"),
         picture=promote(processed.picture, "waveform.png"),
         warnings=processed.warnings,

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from mixdown.model.chains import Step
+from mixdown.model.quality import Comparison
 from mixdown.model.requests import JobSpec, OutputSpec, WebhookTarget
 from mixdown.model.sound import LevelReport, StoredObject
 
@@ -50,6 +51,7 @@ class JobResult:
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     notes: tuple[str, ...] = ()  #: what the steps found
+    comparisons: tuple[Comparison, ...] = ()  #: masters held against their source, in their order
     elapsed_s: float = 0.0  #: processing time; that of the first job where a result was used again
     reused: bool = False  #: an earlier job had already made this result
 

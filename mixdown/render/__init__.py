@@ -38,7 +38,7 @@ class Rendered:
     picture: bytes  #: waveform before and after, PNG
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()  #: what the steps found
-    heard: tuple[Any, Any] | None = None  #: what `listen` reported of the source and of the first master
+    heard: tuple[Any, tuple[Any, ...]] | None = None  #: what `listen` reported of the source and of each master
 
 
 def render(
@@ -66,7 +66,7 @@ def render(
     limits : what is accepted; the defaults of `Limits`
     materials : the local files of other recordings that the steps need, by their address
     providers : ONNX Runtime execution providers
-    listen : makes what listens to the decoded source and to the first master, besides the meters
+    listen : makes what listens to the decoded source and to each master, besides the meters
     progress : called with 0 to 1; may raise to stop the work
 
     Raises
@@ -99,7 +99,7 @@ def render(
         picture=waveform(ready.ear.peaks.peaks(), delivered[0].ear.peaks.peaks()),
         warnings=tuple(dict.fromkeys(warnings)),
         notes=ready.notes,
-        heard=_heard(ready.ear, delivered[0].ear),
+        heard=_heard(ready.ear, [each.ear for each in delivered]),
     )
 
 
@@ -125,7 +125,7 @@ def _delivered(
                 rate_hz=delivered_rate_hz(ready.probe.sample_rate_hz, output),
                 name=name,
                 level=ready.level,
-                listen=None if delivered else listen,
+                listen=listen,
                 progress=part(progress, index / files, (index + 1) / files),
             )
             path = workspace / f"master-{index}{output.format.suffix}"
@@ -136,10 +136,10 @@ def _delivered(
     return delivered
 
 
-def _heard(before: Ear, after: Ear) -> tuple[Any, Any] | None:
-    if before.hearing is None or after.hearing is None:
+def _heard(before: Ear, after: Sequence[Ear]) -> tuple[Any, tuple[Any, ...]] | None:
+    if before.hearing is None:
         return None
-    return before.hearing.report(), after.hearing.report()
+    return before.hearing.report(), tuple(ear.hearing.report() for ear in after if ear.hearing is not None)
 
 
 def measure(

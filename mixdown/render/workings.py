@@ -9,12 +9,34 @@ from typing import Any
 
 from mixdown.dsp import dc
 from mixdown.dsp.channel_balance import ChannelBalance, ChannelSurvey, SideToBoth
+from mixdown.dsp.declick import ClickRepair
+from mixdown.dsp.declip import Clipping, ClipRepair, ClipSurvey
+from mixdown.dsp.deess import DeEsser
 from mixdown.dsp.denoise import Denoiser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
+from mixdown.dsp.hum import Hum, HumNotches, HumSurvey
+from mixdown.dsp.leveller import GainRide, ride
+from mixdown.dsp.logmmse import LogMmse
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Processor, Survey
-from mixdown.model import Compress, DcRemoval, Denoise, DualMono, HighPass, LevelReport, Step
+from mixdown.dsp.voice import VoiceSurvey
+from mixdown.dsp.voice_map import VoiceMap
+from mixdown.model import (
+    Compress,
+    DcRemoval,
+    DeClick,
+    DeClip,
+    DeEss,
+    DeHum,
+    Denoise,
+    DenoiseMethod,
+    DualMono,
+    HighPass,
+    Level,
+    LevelReport,
+    Step,
+)
 from mixdown.render.mastering import is_silent
 
 
@@ -25,6 +47,11 @@ class Signal:
     sample_rate_hz: int
     channels: int
     providers: tuple[str, ...]  #: ONNX Runtime execution providers
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """Rate and channels, as every processor takes them."""
+        return {"sample_rate_hz": self.sample_rate_hz, "channels": self.channels}
 
 
 class Hears(Enum):
@@ -52,32 +79,80 @@ class Working:
     survey: Callable[[Any, Signal], Survey[Any]] | None = None
 
 
-def _dc_removal(_: DcRemoval, signal: Signal, __: None) -> Fitted:
-    return Fitted(dc.DcRemoval(sample_rate_hz=signal.sample_rate_hz, channels=signal.channels))
+def working_of(step: Step) -> Working:
+    """How this step is set up."""
+    return _WORKINGS[type(step)]
 
 
-def _balance(_: DualMono, signal: Signal) -> Survey[ChannelBalance]:
+# -- what was heard -------------------------------------------------------------------------------
+
+
+def _hear_hum(step: DeHum, signal: Signal) -> Survey[Hum]:
+    mains_hz = None if step.mains_hz == "auto" else float(step.mains_hz)
+    return HumSurvey(signal.sample_rate_hz, signal.channels, mains_hz=mains_hz)
+
+
+def _hear_channels(_: DualMono, signal: Signal) -> Survey[ChannelBalance]:
     return ChannelSurvey(signal.channels)
+
+
+def _hear_clipping(_: DeClip, signal: Signal) -> Survey[Clipping]:
+    return ClipSurvey(signal.channels)
+
+
+def _hear_voices(_: Level, signal: Signal) -> Survey[VoiceMap]:
+    return VoiceSurvey(signal.sample_rate_hz, signal.channels)
+
+
+def _hear_loudness(_: Compress, signal: Signal) -> Survey[LevelReport]:
+    return LoudnessMeter(signal.sample_rate_hz, signal.channels, true_peak=False)
+
+
+# -- what is done ---------------------------------------------------------------------------------
+
+
+def _dc_removal(_: DcRemoval, signal: Signal, __: None) -> Fitted:
+    return Fitted(dc.DcRemoval(**signal.shape))
 
 
 def _dual_mono(_: DualMono, signal: Signal, balance: ChannelBalance) -> Fitted:
     if balance.silent_side is None:
         return Fitted(None)
     side = ("left", "right")[balance.silent_side]
-    return Fitted(
-        SideToBoth(balance, channels=signal.channels),
-        lambda: f"The {side} side was silent: the other is on both",
-    )
+    repair = SideToBoth(balance, channels=signal.channels)
+    return Fitted(repair, lambda: f"The {side} side was silent: the other is on both")
 
 
 def _high_pass(step: HighPass, signal: Signal, _: None) -> Fitted:
-    return Fitted(HighPassFilter(step.cutoff_hz, sample_rate_hz=signal.sample_rate_hz, channels=signal.channels))
+    return Fitted(HighPassFilter(step.cutoff_hz, **signal.shape))
+
+
+def _de_hum(_: DeHum, signal: Signal, hum: Hum) -> Fitted:
+    if not hum.lines:
+        return Fitted(None)
+    loudest = max(hum.lines, key=lambda line: line.level_dbfs)
+    found = f"Mains hum of {hum.mains_hz:.1f} Hz at {len(hum.lines)} harmonics, up to {loudest.level_dbfs:.0f} dBFS"
+    return Fitted(HumNotches(hum, **signal.shape), lambda: found.replace("-", "−"))
+
+
+def _de_clip(_: DeClip, signal: Signal, clipping: Clipping) -> Fitted:
+    if not clipping.runs:
+        return Fitted(None)
+    return Fitted(ClipRepair(clipping, **signal.shape), lambda: f"{clipping.runs:,} clipped peaks rebuilt")
+
+
+def _de_click(step: DeClick, signal: Signal, _: None) -> Fitted:
+    repair = ClickRepair(sensitivity=step.sensitivity, **signal.shape)
+    return Fitted(repair, lambda: f"{repair.repaired:,} clicks repaired" if repair.repaired else None)
 
 
 def _denoise(step: Denoise, signal: Signal, _: None) -> Fitted:
+    limit_db = step.reduction.limit_db
+    if step.method is DenoiseMethod.log_mmse:
+        return Fitted(LogMmse(limit_db=limit_db, **signal.shape))
     return Fitted(
         Denoiser(
-            limit_db=step.reduction.limit_db,
+            limit_db=limit_db,
             sample_rate_hz=signal.sample_rate_hz,
             channels=signal.channels,
             providers=signal.providers,
@@ -85,8 +160,16 @@ def _denoise(step: Denoise, signal: Signal, _: None) -> Fitted:
     )
 
 
-def _loudness_meter(_: Compress, signal: Signal) -> Survey[LevelReport]:
-    return LoudnessMeter(signal.sample_rate_hz, signal.channels, true_peak=False)
+def _de_ess(step: DeEss, signal: Signal, _: None) -> Fitted:
+    return Fitted(DeEsser(reduction_db=step.reduction_db, **signal.shape))
+
+
+def _level(step: Level, signal: Signal, heard: VoiceMap) -> Fitted:
+    gains_db = ride(heard, amount=step.amount, largest_gain_db=step.largest_gain_db)
+    if not gains_db.any():
+        return Fitted(None)
+    note = f"Levelled by {gains_db.min():+.1f} to {gains_db.max():+.1f} dB".replace("-", "−")
+    return Fitted(GainRide(gains_db, heard.step_s, **signal.shape), lambda: note)
 
 
 def _compress(step: Compress, signal: Signal, level: LevelReport) -> Fitted:
@@ -99,21 +182,20 @@ def _compress(step: Compress, signal: Signal, level: LevelReport) -> Fitted:
             knee_db=step.knee_db,
             attack_s=step.attack_s,
             release_s=step.release_s,
-            sample_rate_hz=signal.sample_rate_hz,
-            channels=signal.channels,
+            **signal.shape,
         )
     )
 
 
 _WORKINGS: dict[type, Working] = {
     DcRemoval: Working(fit=_dc_removal),
-    DualMono: Working(fit=_dual_mono, hears=Hears.source, survey=_balance),
+    DualMono: Working(fit=_dual_mono, hears=Hears.source, survey=_hear_channels),
     HighPass: Working(fit=_high_pass),
+    DeHum: Working(fit=_de_hum, hears=Hears.source, survey=_hear_hum),
+    DeClip: Working(fit=_de_clip, hears=Hears.source, survey=_hear_clipping),
+    DeClick: Working(fit=_de_click),
     Denoise: Working(fit=_denoise),
-    Compress: Working(fit=_compress, hears=Hears.before, survey=_loudness_meter),
+    DeEss: Working(fit=_de_ess),
+    Level: Working(fit=_level, hears=Hears.before, survey=_hear_voices),
+    Compress: Working(fit=_compress, hears=Hears.before, survey=_hear_loudness),
 }
-
-
-def working_of(step: Step) -> Working:
-    """How this step is set up."""
-    return _WORKINGS[type(step)]
