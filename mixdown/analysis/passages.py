@@ -63,16 +63,18 @@ class Passages:
 
         Notes
         -----
-        Mean square of the steps with speech, less that of the pauses, over that of the pauses. An estimate:
-        noise that comes and goes with the speech cannot be told from it.
+        Mean square of the steps with speech, less that of the pauses, over that of the pauses: of the floor
+        between words and that of the quietest half seconds, the lower one. An estimate: noise that comes and
+        goes with the speech cannot be told from it.
         """
         spoken = np.repeat(voices.kinds == SPEECH, round(voices.step_s * _STEPS_PER_S))[: len(self.powers)]
         speech = self.powers[: len(spoken)][spoken]
         if len(speech) < _LEAST_SPEECH_S * _STEPS_PER_S:
             return None
-        noise = 10.0 ** (max(voices.noise_floor_dbfs, self.noise_floor_dbfs) / 10.0)
-        if noise == 0.0:
+        floors_dbfs = [each for each in (voices.noise_floor_dbfs, self.noise_floor_dbfs) if math.isfinite(each)]
+        if not floors_dbfs:
             return math.inf
+        noise = 10.0 ** (min(floors_dbfs) / 10.0)
         return 10.0 * math.log10(max(float(speech.mean()) - noise, 0.01 * noise) / noise)
 
 

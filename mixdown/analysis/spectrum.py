@@ -23,6 +23,7 @@ _FLOOR_DB_PER_HZ = -130.0
 
 #: A spectrum that falls so far, and stays there, within a part of its frequency, was cut off.
 _EDGE_DB, _EDGE_INSIDE, _EDGE_WIDTH, _EDGE_LEAST_HZ = 20.0, 0.85, 0.06, 150.0
+_LOSS_SHARE = 0.9
 _BAND_HZ, _LOWEST_EDGE_HZ, _NYQUIST_SHARE = 100.0, 500.0, 0.96
 
 
@@ -144,7 +145,8 @@ def bandwidth_hz(spectrum: Spectrum) -> tuple[float | None, bool]:
     edge_hz = _edge_hz(levels_db, band_hz)
     heard_hz = float(heard[-1] + 1) * band_hz
     if edge_hz is not None:
-        return min(edge_hz, heard_hz), True
+        # A converter's own filter, just below half the sample rate, is no loss.
+        return min(edge_hz, heard_hz), edge_hz < _LOSS_SHARE * nyquist_hz
     return (nyquist_hz if heard_hz >= _NYQUIST_SHARE * nyquist_hz else heard_hz), False
 
 
