@@ -12,6 +12,9 @@ from mixdown.model import (
     FINAL,
     Analyze,
     DcRemoval,
+    DeClick,
+    DeClip,
+    DeHum,
     Denoise,
     DualMono,
     Enhance,
@@ -27,6 +30,9 @@ from mixdown.model import (
 
 #: Raised by one whenever the same chain gives another sound: old results are then made anew.
 ENGINE = 2
+
+#: Steps that noise reduction comes after: what they take away would mislead it.
+BEFORE_NOISE = (DcRemoval, DualMono, DeClip, DeClick, HighPass, DeHum)
 
 #: What else decides the delivered bytes.
 TOOLS = (
@@ -63,7 +69,7 @@ def _with_noise_reduction(steps: tuple[Step, ...], reduction: NoiseReduction) ->
     if any(isinstance(step, Denoise) for step in steps):
         changed = {"reduction": reduction}
         return tuple(step.model_copy(update=changed) if isinstance(step, Denoise) else step for step in steps)
-    head = tuple(takewhile(lambda step: isinstance(step, DcRemoval | DualMono | HighPass), steps))
+    head = tuple(takewhile(lambda step: isinstance(step, BEFORE_NOISE), steps))
     return (*head, Denoise(reduction=reduction), *steps[len(head) :])
 
 
