@@ -57,7 +57,10 @@ def main() -> None:
     parser.add_argument("--format", type=AudioFormat, default=AudioFormat.mp3, choices=list(AudioFormat))
     asked = parser.parse_args()
     console = Console()
-    table = Table("file", "reduction", "signal", "background", "overall", "verdict", title=asked.preset)
+    table = Table("file", title=asked.preset)
+    for column in ("reduction", "signal", "background", "overall"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("verdict")
     comparing_s = []
     for path in asked.files:
         for reduction in NoiseReduction:
