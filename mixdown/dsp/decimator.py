@@ -26,7 +26,7 @@ class Decimator:
     Notes
     -----
     A windowed sinc with its −6 dB point at half the new rate: below a quarter of that rate it is flat
-    within 0.1 dB, and nothing folds onto that louder than −45 dB. It delays by half its length.
+    within 0.1 dB, and nothing folds onto that louder than −40 dB. It delays by half its length.
     """
 
     def __init__(self, factor: int, *, channels: int) -> None:

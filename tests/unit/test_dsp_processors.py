@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, declick, deess, dynamics, filters, hum, leveller, logmmse, true_peak
+from mixdown.dsp import dc, declick, declip, deess, dynamics, filters, hum, leveller, logmmse, true_peak
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
 from mixdown.dsp.declick import ClickRepair
+from mixdown.dsp.declip import Clipping, ClipRepair, FlatTop
 from mixdown.dsp.deess import DeEsser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
@@ -54,6 +55,12 @@ def click_repair(rate_hz: int, channels: int) -> Processor:
     return ClickRepair(sensitivity=1.0, sample_rate_hz=rate_hz, channels=channels)
 
 
+def clip_repair(rate_hz: int, channels: int) -> Processor:
+    top = FlatTop(level=0.3, tolerance=0.01, overshoot=1000.0)
+    clipping = Clipping(level_dbfs=-10.5, runs=9, samples=99, share=0.01, tops=((top, top),) * channels)
+    return ClipRepair(clipping, sample_rate_hz=rate_hz, channels=channels)
+
+
 def hum_notches(rate_hz: int, channels: int) -> Processor:
     lines = tuple(
         HumLine(frequency_hz=hz, level_dbfs=-40.0, prominence_db=20.0, bandwidth_hz=1.5)
@@ -86,6 +93,7 @@ every_processor = pytest.mark.parametrize(
         dc_removal,
         side_to_both,
         click_repair,
+        clip_repair,
         hum_notches,
         high_pass,
         compressor,
@@ -253,6 +261,7 @@ def test_a_cascade_holds_no_more_than_its_processors():
     [
         dc._subtract,
         declick._examine,
+        declip._rebuild,
         hum._filter,
         filters._filter,
         deess._listen,
@@ -271,6 +280,7 @@ def test_every_kernel_is_compiled_once(kernel):
     for make in (
         dc_removal,
         click_repair,
+        clip_repair,
         hum_notches,
         high_pass,
         compressor,

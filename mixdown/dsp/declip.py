@@ -1,0 +1,373 @@
+"""Clipping: where the tops of a signal were cut off, and rebuilding them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from mixdown.dsp.autoregression import autocorrelation, fill_in, levinson
+from mixdown.dsp.processor import Block, as_block
+
+#: What a flat top is: cut off and stored as it is, of three samples, or of two at the very top; cut off, then
+#: filtered or coded lossily. How much its samples may differ, as a share of them:
+_TOLERANCES = (0.001, 0.001, 0.03)
+
+#: How far the signal has fallen as many samples beyond both ends of it as it is long, in tolerances: the
+#: round top of a wave falls by 9.
+_LEAST_FALLS = (30.0, 30.0, 14.0)
+
+#: How many samples it has at least; and the longest whose length is taken at its word.
+_LEAST_RUNS = (3, 2, 3)
+_LONGEST_RUN = 128
+
+#: What lies higher than the level by this share was not cut off there.
+_OVERSHOOTS = (0.02, 0.02, 0.35)
+
+#: Tops are clipped where so many, and this share of those within 3 dB, have one level, within so many steps of
+#: the histogram, not further than this below the highest sample.
+_LEAST_TOPS = (5, 5, 12)
+_LEAST_SHARES = (0.5, 0.5, 0.6)
+_SPREADS = (3, 1, 20)
+_LARGEST_DEPTHS_DB = (12.0, 0.2, 3.0)
+
+#: Of the kinds above, the one of two samples.
+_PAIRS = 1
+
+#: What lies further than 14 dB below the highest sample so far, or below this, is not looked at.
+_DEEPEST = 0.2
+_FAINTEST = 0.004
+
+#: Levels are told apart in steps of 0.05 dB, from −48 dBFS to 48 dB over.
+_STEPS_PER_DB = 20
+_LOWEST_DBFS = -48.0
+_STEPS = 96 * _STEPS_PER_DB
+_NEAR_STEPS = 3 * _STEPS_PER_DB
+
+#: A signal of which this share lies flat at one level is a square wave, and meant.
+_LARGEST_SHARE = 0.2
+
+#: Order of the model; times that it and the peaks are estimated from each other; times that those which come
+#: out too low are put back.
+_ORDER = 32
+_ROUNDS = 2
+_PASSES = 3
+
+#: A hop of the repair; the model is fitted to it, to one before and half of one after.
+_HOP_S = 0.020
+_LEAST_HOP_FRAMES = 256
+
+#: Peaks are rebuilt to 12 dB above the level at most.
+_LARGEST_RISE = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatTop:
+    """Where one polarity of a channel was cut off."""
+
+    level: float  #: full scale is 1
+    tolerance: float  #: share of the level that flat tops differ by
+    overshoot: float  #: share of the level by which they may lie above it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clipping:
+    """The clipping of a recording."""
+
+    level_dbfs: float | None  #: the highest level at which something was cut off; None: nothing was
+    runs: int  #: flat tops that were counted
+    samples: int  #: in those
+    share: float  #: of all samples, 0 to 1
+    tops: tuple[tuple[FlatTop | None, FlatTop | None], ...]  #: of each channel: above and below zero
+
+
+class ClipSurvey:
+    """Listens for flat tops.
+
+    Parameters
+    ----------
+    channels : int
+        Each, and each polarity, may be cut off at a level of its own.
+
+    Notes
+    -----
+    A flat top is a run of samples that hardly differ, beyond whose ends the signal falls off much
+    faster than beyond the top of a wave. One is nothing; many at one level, few at others, are
+    clipping, whatever the level: files are turned down after they were clipped. Where samples differ
+    by up to 3 %, as after lossy coding or filtering, more of them are asked for. Histograms are all
+    that is kept.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        margin = 2 * _LONGEST_RUN
+        self._waiting = np.zeros((margin, channels), np.float32)
+        shape = (channels, len(_TOLERANCES), 2, _STEPS)
+        self._tops = np.zeros(shape, np.int64)
+        self._samples = np.zeros(shape, np.int64)
+        self._highest = np.zeros((channels, 2))  # so far, of each polarity
+        self._frames = 0
+
+    def push(self, block: Block) -> None:
+        """Take the next block of the signal."""
+        block = as_block(block, self._channels)
+        if len(block):
+            self._frames += len(block)
+            self._listen(block)
+
+    def report(self) -> Clipping:
+        """The clipping in all that was taken."""
+        self._listen(np.zeros((2 * _LONGEST_RUN, self._channels), np.float32))
+        runs = samples = 0
+        tops: list[tuple[FlatTop | None, FlatTop | None]] = []
+        for channel in range(self._channels):
+            pair: list[FlatTop | None] = []
+            for polarity in range(2):
+                top, top_runs, top_samples = self._top(channel, polarity)
+                pair.append(top)
+                runs, samples = runs + top_runs, samples + top_samples
+            tops.append((pair[0], pair[1]))
+        levels = [top.level for pair_of in tops for top in pair_of if top is not None]
+        return Clipping(
+            level_dbfs=20.0 * math.log10(max(levels)) if levels else None,
+            runs=runs,
+            samples=samples,
+            share=samples / (self._frames * self._channels) if samples else 0.0,
+            tops=tuple(tops),
+        )
+
+    def _listen(self, block: Block) -> None:
+        samples = np.concatenate([self._waiting, block])
+        margin = 2 * _LONGEST_RUN
+        if len(samples) > margin:
+            for channel in range(self._channels):
+                _count(
+                    np.ascontiguousarray(samples[:, channel]),
+                    self._highest[channel],
+                    self._tops[channel],
+                    self._samples[channel],
+                )
+        self._waiting = samples[-margin:].copy()
+
+    def _top(self, channel: int, polarity: int) -> tuple[FlatTop | None, int, int]:
+        """Where a polarity was cut off, in how many runs and samples."""
+        highest = self._highest[channel, polarity]
+        if highest <= 0.0:
+            return None, 0, 0
+        highest_step = (20.0 * math.log10(highest) - _LOWEST_DBFS) * _STEPS_PER_DB
+        for kind, tolerance in enumerate(_TOLERANCES):
+            tops, samples = self._tops[channel, kind, polarity], self._samples[channel, kind, polarity]
+            spread = _SPREADS[kind]
+            together = np.convolve(tops, np.ones(2 * spread + 1, np.int64), "same")
+            nearby = np.convolve(tops, np.ones(2 * _NEAR_STEPS + 1, np.int64), "same")
+            clipped = (together >= _LEAST_TOPS[kind]) & (together >= _LEAST_SHARES[kind] * nearby)
+            clipped &= np.arange(_STEPS) >= highest_step - _LARGEST_DEPTHS_DB[kind] * _STEPS_PER_DB - 1
+            if not clipped.any():
+                continue
+            step = int(np.argmax(np.where(clipped, together, 0)))
+            chosen = slice(max(0, step - spread), step + spread + 1)
+            count, total = int(tops[chosen].sum()), int(samples[chosen].sum())
+            if total > _LARGEST_SHARE * self._frames:
+                break
+            steps = np.arange(_STEPS)[chosen]
+            middle = float((steps * tops[chosen]).sum() / count) + 0.5
+            level = 10.0 ** ((_LOWEST_DBFS + middle / _STEPS_PER_DB) / 20.0)
+            # A step of the histogram is 0.6 %.
+            return (
+                FlatTop(level=float(level), tolerance=tolerance + 0.006, overshoot=_OVERSHOOTS[kind]),
+                count,
+                total,
+            )
+        return None, 0, 0
+
+
+class ClipRepair:
+    """Rebuilds peaks that were cut off; every other sample stays as it is.
+
+    Parameters
+    ----------
+    clipping : Clipping
+        Of the same signal. Without flat tops the signal passes through.
+    sample_rate_hz : int
+    channels : int
+
+    Notes
+    -----
+    The samples at the level are taken for lost, and given the values for which a linear predictor errs
+    least (Janssen, Veldhuis & Vries 1986, which holds its own among newer methods: Záviška, Rajmic,
+    Ozerov & Rencker 2021, "A survey and an extensive evaluation of popular audio declipping methods"),
+    the predictor being fitted again to what results. Those that come out below what was recorded are
+    put back, and the rest solved again: a peak was never lower than where it was cut. Peaks rise 12 dB
+    at most, and may exceed full scale: a limiter belongs behind this. 40 to 60 ms are held back.
+    """
+
+    def __init__(self, clipping: Clipping, *, sample_rate_hz: int, channels: int) -> None:
+        self._channels = channels
+        self._hop = max(_LEAST_HOP_FRAMES, round(_HOP_S * sample_rate_hz))
+        # Level, tolerance and overshoot of each channel and polarity; a level of 0 where nothing was cut off.
+        self._tops = np.zeros((channels, 2, 3))
+        for channel, pair in enumerate(clipping.tops[:channels]):
+            for polarity, top in enumerate(pair):
+                if top is not None:
+                    self._tops[channel, polarity] = top.level, top.tolerance, top.overshoot
+        self._idle = not self._tops.any()
+        self._window = np.zeros((3 * self._hop, channels))
+        self._pending = np.zeros((0, channels), np.float32)
+        self._to_skip = self._hop
+        self._frames_in = self._frames_out = 0
+
+    def process(self, block: Block) -> Block:
+        """What is ready."""
+        block = as_block(block, self._channels)
+        if self._idle:
+            return block.copy()
+        self._frames_in += len(block)
+        return self._advance(block)
+
+    def flush(self) -> Block:
+        """The frames held back."""
+        missing = self._frames_in - self._frames_out
+        if self._idle or not missing:
+            return np.zeros((0, self._channels), np.float32)
+        return self._advance(np.zeros((3 * self._hop, self._channels), np.float32))[:missing]
+
+    def _advance(self, block: Block) -> Block:
+        """Take frames in; give out those that are repaired."""
+        waiting = np.concatenate([self._pending, block])
+        hop = self._hop
+        hops = len(waiting) // hop
+        self._pending = waiting[hops * hop :].copy()
+        result = np.empty((hops * hop, self._channels), np.float32)
+        for index in range(hops):
+            self._window[: 2 * hop] = self._window[hop:]
+            self._window[2 * hop :] = waiting[index * hop : (index + 1) * hop]
+            for channel in range(self._channels):
+                if (self._tops[channel, :, 0] > 0.0).any():
+                    repaired = _rebuild(np.ascontiguousarray(self._window[:, channel]), self._tops[channel])
+                    self._window[hop : 2 * hop, channel] = repaired
+            result[index * hop : (index + 1) * hop] = self._window[hop : 2 * hop]
+        skipped = min(self._to_skip, len(result))
+        self._to_skip -= skipped
+        self._frames_out += len(result) - skipped
+        return result[skipped:]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _count(samples, highest, tops, lengths):  # type: ignore[no-untyped-def]
+    """Count the flat tops that end within the samples, but for a margin at each end, by level."""
+    for index in range(_LONGEST_RUN, len(samples) - _LONGEST_RUN):
+        last = samples[index]
+        sign, polarity = (np.float32(1.0), 0) if last > 0.0 else (np.float32(-1.0), 1)
+        last *= sign
+        if last < _DEEPEST * highest[polarity] or last < _FAINTEST:
+            continue
+        if last > highest[polarity]:
+            if last > highest[polarity] * (1.0 + _TOLERANCES[_PAIRS]):
+                tops[_PAIRS, polarity] = 0
+                lengths[_PAIRS, polarity] = 0
+            highest[polarity] = last
+        beyond, before = sign * samples[index + 1], sign * samples[index - 1]
+        if beyond > last * (1.0 - _TOLERANCES[0]) or before < last * (1.0 - 2.0 * _TOLERANCES[-1]):
+            continue
+        for kind in range(len(_TOLERANCES)):
+            tolerance = _TOLERANCES[kind]
+            if beyond > last * (1.0 - tolerance):
+                continue
+            if kind == _PAIRS and last < highest[polarity] * (1.0 - tolerance):
+                continue
+            length = _length(samples, index, sign, tolerance)
+            if length < _LEAST_RUNS[kind]:
+                continue
+            fall = _LEAST_FALLS[kind] * tolerance
+            level = sign * samples[index - length // 2]
+            left, right = sign * samples[index + 1 - 2 * length], sign * samples[index + length]
+            if max(left, right) > level * (1.0 - 0.5 * fall) or left + right > 2.0 * level * (1.0 - fall):
+                continue
+            step = int((20.0 * math.log10(level) - _LOWEST_DBFS) * _STEPS_PER_DB)
+            if 0 <= step < _STEPS:
+                tops[kind, polarity, step] += 1
+                lengths[kind, polarity, step] += length
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _length(samples, last, sign, tolerance):  # type: ignore[no-untyped-def]
+    """How many samples, back from the last, differ by no more than the tolerance."""
+    low = high = sign * samples[last]
+    length = 1
+    while length < _LONGEST_RUN // 2:
+        sample = sign * samples[last - length]
+        low, high = min(low, sample), max(high, sample)
+        if high - low > tolerance * high:
+            break
+        length += 1
+    return length
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _mark(samples, top, sign, start, stop, lost, count):  # type: ignore[no-untyped-def]
+    """Append the samples that lie where one polarity was cut off; their number."""
+    level, tolerance, overshoot = top
+    index = start
+    while index < stop:
+        if sign * samples[index] < level * (1.0 - tolerance):
+            index += 1
+            continue
+        first, highest = index, 0.0
+        while index < len(samples) and sign * samples[index] >= level * (1.0 - tolerance):
+            highest = max(highest, sign * samples[index])
+            index += 1
+        if highest <= level * (1.0 + overshoot):
+            for at in range(first, min(index, stop)):
+                lost[count] = at
+                count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _rebuild(window, tops):  # type: ignore[no-untyped-def]
+    """The middle third of a window, its peaks rebuilt from all of it."""
+    hop = len(window) // 3
+    stop = 2 * hop + hop // 2
+    lost = np.empty(2 * len(window), np.int64)
+    count = 0
+    for polarity in range(2):
+        if tops[polarity, 0] > 0.0:
+            count = _mark(window, tops[polarity], 1.0 - 2.0 * polarity, hop, stop, lost, count)
+    if count == 0 or lost[:count].min() >= 2 * hop:
+        return window[hop : 2 * hop].copy()
+    lost = np.sort(lost[:count])
+
+    lags = _ORDER + 1
+    windowed = np.zeros(stop + lags + 4)
+    correlation, spare, model = np.empty(lags), np.empty(lags), np.empty(lags)
+    factor, solution = np.empty((count, lags)), np.empty(count)
+    rebuilt = window.copy()
+    for _ in range(_ROUNDS):
+        for index in range(stop):
+            windowed[index] = rebuilt[index] * (0.5 - 0.5 * math.cos(2.0 * math.pi * (index + 1) / (stop + 1)))
+        autocorrelation(windowed, correlation)
+        if not levinson(correlation, model, spare):
+            break
+        unknown, left = lost.copy(), count
+        for _attempt in range(_PASSES):
+            fill_in(rebuilt, unknown, left, model, factor, solution)
+            kept = 0
+            for row in range(left):
+                at = unknown[row]
+                sign = 1.0 if window[at] > 0.0 else -1.0
+                if not sign * rebuilt[at] >= sign * window[at]:
+                    rebuilt[at] = window[at]
+                else:
+                    unknown[kept] = at
+                    kept += 1
+            if kept == left or kept == 0:
+                break
+            left = kept
+    for row in range(count):
+        at = lost[row]
+        sign = 1.0 if window[at] > 0.0 else -1.0
+        highest = tops[0 if sign > 0.0 else 1, 0] * _LARGEST_RISE
+        rebuilt[at] = sign * min(max(sign * rebuilt[at], sign * window[at]), highest)
+    return rebuilt[hop : 2 * hop].copy()
