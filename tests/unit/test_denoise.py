@@ -110,6 +110,17 @@ def test_silence_before_the_first_sound_changes_nothing(noisy, silence_frames):
     assert np.array_equal(enhanced[silence_frames:], denoise(noisy))
 
 
+def test_nothing_is_added_above_what_was_recorded(noisy):
+    """The air that the network hears above 8 kHz stays out of a recording that has none."""
+    recorded = np.fft.rfft(noisy[:, 0])
+    recorded[len(recorded) * 8 // 24 :] = 0
+    narrow = np.fft.irfft(recorded, len(noisy)).astype(np.float32)[:, None]
+
+    spectrum = np.abs(np.fft.rfft(denoise(narrow)[2_000:-2_000, 0] * np.hanning(len(noisy) - 4_000)))
+
+    assert spectrum[len(spectrum) * 9 // 24 :].max() < 1e-4 * spectrum.max()
+
+
 def test_noise_alone_is_turned_down_to_the_limit():
     """Steady noise falls by the limit asked for, and by more than 24 dB without one."""
     noise = (np.random.default_rng(1).standard_normal((6 * RATE_HZ, 1)) * 0.05).astype(np.float32)
