@@ -52,12 +52,7 @@ def kept_spans(
         recording where nothing stands out at all: then silence cannot be told from programme.
     """
     step_s = voice_map.step_s
-    # What is left after the last whole step belongs to that step.
-    last = len(voice_map.kinds)
-    sounds = [
-        Span(start * step_s, duration_s if end == last else end * step_s)
-        for start, end in runs(_stands_out(voice_map))
-    ]
+    sounds = [Span(start * step_s, end * step_s) for start, end in runs(_stands_out(voice_map))]
     if not sounds:
         return [Span(0.0, duration_s)] if duration_s > 0.0 else []
     keep_s = max(keep_s, MARGIN_S)

@@ -57,6 +57,11 @@ def test_long_pauses_become_as_long_as_asked_for():
     assert kept(course, shorten_to_s=1.0) == [(0.0, 1.6), (4.6, 5.3)]
 
 
+def test_shortened_pauses_keep_the_margin_of_their_words():
+    """However short pauses are to become, 150 ms stay on each side."""
+    assert kept("SSS" + "n" * 20 + "SSS", shorten_to_s=0.1) == [(0.0, 0.45), (2.15, 2.6)]
+
+
 def test_ends_are_left_where_only_pauses_are_shortened():
     """Without trimming, the recording begins and ends as it did."""
     course = "n" * 30 + "S" + "n" * 30 + "S" + "n" * 30
@@ -80,7 +85,7 @@ def test_muted_pauses_do_not_make_an_event_of_every_rustle():
 
 def test_the_rest_after_the_last_step_belongs_to_the_last_word():
     """A word that goes on to the end is not cut short by the part of a step that is not in the map."""
-    assert times(kept_spans(heard("nnnnSS"), 0.66, trim=True, keep_s=0.2, shorten_to_s=None)) == [(0.2, 0.66)]
+    assert times(kept_spans(heard("nnnnSS"), 0.66, trim=True, keep_s=0.0, shorten_to_s=None)) == [(0.25, 0.66)]
 
 
 @pytest.mark.parametrize("course", ["", "....", "nnnn", "nnLLn"])
