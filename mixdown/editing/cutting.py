@@ -53,15 +53,24 @@ def shortened(step: Silence, recording: Recording, desk: Desk) -> Recording:
         heard(audio, desk), audio.duration_s, trim=step.trim, keep_s=step.keep_s, shorten_to_s=step.shorten_to_s
     )
     edges = [(round(span.start_s * rate_hz), min(audio.frames, round(span.end_s * rate_hz))) for span in spans]
+    if not edges:
+        raise NothingLeft(f"Nothing would be left of {desk.name}: all of it is silence.")
+    clips, moves = kept(edges, audio)
+    return _relabelled(recording, desk.mixed(clips, like=audio), moves)
+
+
+def kept(edges: Sequence[tuple[int, int]], audio: Intermediate) -> tuple[list[Clip], list[Move]]:
+    """Clips of what lies between each pair of frames, crossfaded over every cut, and where they come to lie."""
+    rate_hz = audio.sample_rate_hz
     seam = round(SEAM_S * rate_hz)
     cuts = [_quiet_cut(before[1], after[0], audio) for before, after in itertools.pairwise(edges)]
-    starts = [edges[0][0] if edges else 0] + [after for _, after in cuts]
-    ends = [before for before, _ in cuts] + [edges[-1][1] if edges else 0]
+    starts = [edges[0][0], *(after for _, after in cuts)]
+    ends = [*(before for before, _ in cuts), edges[-1][1]]
     clips, moves, at = [], [], 0
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
         # Half of each seam lies before the cut, half behind it.
-        lead = min(seam // 2, start, at) if index else 0
-        tail = min(seam - seam // 2, audio.frames - end) if index < len(cuts) else 0
+        lead = seam // 2 if index else 0
+        tail = seam - seam // 2 if index < len(cuts) else 0
         clips.append(
             Clip(
                 audio=audio,
@@ -74,9 +83,7 @@ def shortened(step: Silence, recording: Recording, desk: Desk) -> Recording:
         )
         moves.append(Move(start / rate_hz, end / rate_hz, at / rate_hz))
         at += end - start
-    if not clips:
-        raise NothingLeft(f"Nothing would be left of {desk.name}: all of it is silence.")
-    return _relabelled(recording, desk.mixed(clips, like=audio), moves)
+    return clips, moves
 
 
 def split(step: Split, recording: Recording, desk: Desk) -> list[Recording]:

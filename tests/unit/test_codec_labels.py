@@ -5,6 +5,7 @@ import io
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -171,6 +172,16 @@ def test_labels_are_cleaned_before_they_are_written():
 
     assert cleaned == Labels(tags={"title": "x"}, marks=(Mark(1.0, "a b"), Mark(5.0, "b[31m")))
     assert len(clean_marks(Mark(float(number), "") for number in range(5_000))) == MOST_MARKS
+
+
+@pytest.mark.parametrize("format_", [AudioFormat.mp3, AudioFormat.m4a])
+def test_the_last_chapter_ends_with_the_sound(tmp_path: Path, format_: AudioFormat):
+    """Known only when all is written, and written nevertheless: other readers ask for it."""
+    with av.open(written(tmp_path / "x", format_, Labels(marks=MARKS))) as opened:
+        chapters = opened.chapters()
+
+    ends_s = [float(chapter["end"] * chapter["time_base"]) for chapter in chapters]
+    assert ends_s == pytest.approx([1.25, 2.5, 3.0], abs=1e-3)
 
 
 # -- the parts ----------------------------------------------------------------------------------------

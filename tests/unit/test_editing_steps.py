@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from mixdown.editing import Desk, edit
+from mixdown.editing.cutting import kept
+from mixdown.editing.timeline import mixed
 from mixdown.errors import (
     BeyondTheEnd,
     MixdownError,
@@ -227,6 +229,39 @@ def test_no_edit_holds_a_whole_recording(place: Workplace, step: Edit):
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 9_000_000
+
+
+# -- cuts in pauses -----------------------------------------------------------------------------------
+
+
+def test_a_cut_is_a_crossfade_of_equal_power_and_keeps_the_length(place: Workplace):
+    """Over a constant the gains themselves are to be seen: one everywhere, sine plus cosine over 15 ms."""
+    audio = place.recording(np.ones((10 * RATE_HZ, 1), np.float32), RATE_HZ).audio
+
+    clips, moves = kept([(RATE_HZ, 3 * RATE_HZ), (5 * RATE_HZ, 9 * RATE_HZ)], audio)
+
+    sound = np.concatenate(list(mixed(clips, frames=6 * RATE_HZ, channels=1)))[:, 0]
+    crossfaded = np.flatnonzero(sound != 1.0)
+    assert len(crossfaded) == round(0.015 * RATE_HZ)
+    assert np.ptp(crossfaded) == len(crossfaded) - 1
+    assert sound[crossfaded].min() > 1.0
+    assert sound.max() == pytest.approx(2**0.5, abs=1e-4)
+    assert moves[1].to_s == pytest.approx(moves[0].end_s - moves[0].start_s)
+    assert clips[-1].end_frame == 6 * RATE_HZ
+
+
+def test_a_cut_moves_to_where_it_is_quiet(place: Workplace):
+    """A knock where the cut was to be is left whole or left out; the length stays."""
+    samples = noise(10 * RATE_HZ, 1, rms=0.001)
+    samples[3 * RATE_HZ : 3 * RATE_HZ + 100] = 0.5
+    audio = place.recording(samples, RATE_HZ).audio
+
+    clips, _ = kept([(RATE_HZ, 3 * RATE_HZ), (5 * RATE_HZ, 9 * RATE_HZ)], audio)
+
+    sound = np.concatenate(list(mixed(clips, frames=6 * RATE_HZ, channels=1)))
+    assert np.count_nonzero(sound > 0.4) in (0, 100)
+    assert np.count_nonzero((sound > 0.01) & (sound < 0.49)) == 0
+    assert clips[-1].end_frame == 6 * RATE_HZ
 
 
 # -- parts --------------------------------------------------------------------------------------------
