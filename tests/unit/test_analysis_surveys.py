@@ -12,6 +12,7 @@ from mixdown.analysis.passages import PassageSurvey
 from mixdown.analysis.spectrum import SpectrumSurvey, bandwidth_hz
 from mixdown.analysis.waveform import WaveSurvey, peaks_json
 from mixdown.dsp.processor import Block
+from mixdown.dsp.voice_map import NOISE, SPEECH, VoiceMap
 from mixdown.model import Spectrum, WavePeaks
 from tests.unit.signals import block_lengths, cut, noise, sine
 
@@ -185,3 +186,26 @@ def test_segments_are_spread_over_the_recording(duration_s: int, expected_s: flo
     for start_s, end_s, samples in segments:
         assert len(samples) == round((end_s - start_s) * 8_000) <= 16_000
         assert samples[0] == np.float32(round(start_s * 8_000) / 1e6)
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 10.0, 25.0])
+def test_speech_is_held_against_what_goes_on_in_its_pauses(snr_db: float):
+    """Where two of three seconds are spoken: the level of the speech alone over that of the noise alone."""
+    spoken = np.arange(12 * 8_000) // 8_000 % 3 < 2
+    voice = noise(12 * 8_000, 1, rms=0.01 * 10 ** (snr_db / 20), seed=1)
+    signal = noise(12 * 8_000, 1, rms=0.01) + voice * spoken[:, None]
+    survey = PassageSurvey(8_000, 1)
+    survey.push(signal)
+    kinds = np.where(np.arange(120) // 10 % 3 < 2, SPEECH, NOISE).astype(np.uint8)
+    voices = VoiceMap(0.1, kinds, np.zeros(120, np.float32), noise_floor_dbfs=-40.0)
+
+    assert survey.report().snr_db(voices) == pytest.approx(snr_db, abs=0.5)
+
+
+def test_without_speech_there_is_no_signal_to_noise_ratio():
+    """Noise alone has none."""
+    survey = PassageSurvey(8_000, 1)
+    survey.push(noise(16_000, 1))
+    voices = VoiceMap(0.1, np.full(20, NOISE, np.uint8), np.zeros(20, np.float32), noise_floor_dbfs=-20.0)
+
+    assert survey.report().snr_db(voices) is None
