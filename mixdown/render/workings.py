@@ -136,7 +136,7 @@ def _de_hum(_: DeHum, signal: Signal, hum: Hum) -> Fitted:
 
 
 def _de_clip(_: DeClip, signal: Signal, clipping: Clipping) -> Fitted:
-    if not clipping.runs:
+    if clipping.level_dbfs is None:
         return Fitted(None)
     return Fitted(ClipRepair(clipping, **signal.shape), lambda: f"{clipping.runs:,} clipped peaks rebuilt")
 
