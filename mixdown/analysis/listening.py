@@ -93,7 +93,7 @@ def analyze(
     and offsets are those of each; all else listens to the down-mix to stereo.
     """
     with open_audio(path, name=name, limits=limits or Limits()) as reader:
-        heard = _Ears(reader)
+        heard = _Ears(reader, music=music)
         tick = ticker(part(progress, 0.0, _HEARD), reader.probe.duration_s, reader.sample_rate_hz)
         for block in ahead(reader.blocks()):
             heard.push(block)
@@ -112,7 +112,7 @@ def analyze(
 class _Ears:
     """Everything that listens while the recording goes by."""
 
-    def __init__(self, reader: AudioReader) -> None:
+    def __init__(self, reader: AudioReader, *, music: bool) -> None:
         rate_hz, channels, expected_s = reader.sample_rate_hz, reader.channels, reader.probe.duration_s
         self._sides = min(channels, 2)
         self.meter = LoudnessMeter(rate_hz, channels)
@@ -131,7 +131,7 @@ class _Ears:
         self._on_all: tuple[_Listener, ...] = (self.meter, self.passages, self.clips, self.levels)
         on_sides: tuple[_Listener, ...] = (self.voice, self.hum, self.wave, self.spectrum)
         self._on_sides = on_sides if self.balance is self.levels else (*on_sides, self.balance)
-        self._on_mono: tuple[_Listener, ...] = (self.middle, self.segments)
+        self._on_mono: tuple[_Listener, ...] = (self.middle, self.segments) if music else (self.segments,)
 
     def push(self, block: Block) -> None:
         for listener in self._on_all:
