@@ -45,8 +45,8 @@ USUAL_DBFS, MOST_GAIN_DB = -25.0, 50.0
 LOUD_PERCENTILE, FALL_DB = 90, 6.0
 
 #: Where nothing is above 8 kHz, as in much archive sound, the network errs more: it was taught with 48 kHz. So it
-#: hears a little air up there, white noise of −50 dBFS between 8 and 24 kHz, which is never in the output. Voices in
-#: kitchen noise gain 1 dB more at 0 dB, 1.5 at 10 dB, and 0.05 of PESQ.
+#: hears a little air up there, white noise of −50 dBFS between 8 and 24 kHz, which is never in the output.
+#: Voices in kitchen noise gain 1 dB more at 0 dB, 1.5 at 10 dB, and 0.05 of PESQ.
 AIR_FROM_HZ, AIR_DBFS = 8_000, -50.0
 
 INAUDIBLE = 1e-6  #: −120 dBFS
