@@ -20,7 +20,7 @@ _ALIKE = 0.5
 #: A band holds something where its loud moments stand so far above its quiet ones, and are at most so far below
 #: the voice band: steady hiss is nothing to lose.
 _MODULATED_DB, _AUDIBLE_DB = 10.0, 55.0
-_LOUD_MOMENTS, _QUIET_MOMENTS = 0.97, 0.3
+_LOUD_MOMENTS, _QUIET_MOMENTS = 0.92, 0.3
 
 #: Loud steps for holes; a step sounds if it is so near to them, and came through if it fell by less than this.
 _LOUD, _SOUNDING_DB, _KEPT_DB = 0.9, 30.0, 10.0
