@@ -72,7 +72,7 @@ def ours() -> dict[str, Contender]:
     return {
         "Denoiser, full": partial(through, partial(mono, limit_db=None)),
         "Denoiser, 18 dB": partial(through, partial(mono, limit_db=18.0)),
-        "DeepFilterNet3, its graphs alone": partial(through, lambda: DeepFilter(1, 0.0, network)),
+        "Denoiser, full, without guard": partial(through, lambda: DeepFilter(1, 0.0, network)),
         "log-MMSE, 18 dB": partial(through, partial(light, limit_db=18.0)),
         "log-MMSE, 12 dB": partial(through, partial(light, limit_db=12.0)),
     }
@@ -111,7 +111,7 @@ def rnnoise(signal: Signal) -> Signal:
         library.rnnoise_process_frame(state, to, of)
 
     try:
-        return _hop_by_hop(signal * np.float32(32_768), 480, 480, one_hop) / np.float32(32_768)
+        return _hop_by_hop(signal * np.float32(32_768), 480, 960, one_hop) / np.float32(32_768)
     finally:
         library.rnnoise_destroy(state)
 
