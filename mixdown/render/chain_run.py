@@ -12,6 +12,7 @@ from mixdown.codec.remix import remix
 from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Block, run
 from mixdown.dsp.resample import Resampler
+from mixdown.editing import Desk, edit
 from mixdown.errors import SilentAudio
 from mixdown.intermediate import Intermediate, Recording
 from mixdown.model import EDITS, FINAL, LevelReport, Limits, OutputSpec, ProbedAudio, Step
@@ -125,8 +126,6 @@ class ChainRun:
         self._notes += passes.notes
 
     def _edited(self, steps: Sequence[Step], recordings: list[Recording]) -> list[Recording]:
-        from mixdown.editing import Desk, edit
-
         desk = Desk(self._workspace, self._materials, self._limits, self._tick, name=self._name)
         for step in (step for step in steps if isinstance(step, EDITS)):
             recordings = [part for recording in recordings for part in edit(step, recording, desk)]

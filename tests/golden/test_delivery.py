@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mixdown import presets
 from mixdown.chain import effective_steps
-from mixdown.model import AudioFormat, Denoise, Enhance, Loudness, NoiseReduction, OutputSpec
+from mixdown.model import AudioFormat, Denoise, Enhance, Loudness, NoiseReduction, OutputSpec, RmsLevel
 from mixdown.render import Rendered, render
 from tests.golden.other_meter import decoded, loudness_lufs, tags, true_peak_dbtp
 from tests.signals import speech_like, write_wav
@@ -35,7 +35,8 @@ FLAC = OutputSpec(format=AudioFormat.flac)
 #: Tags that every format has a place for.
 TAGS = {"title": "Größe 🎧 = 1; 2", "artist": "Ä & B", "album": "C", "genre": "Speech", "track": "3"}
 
-LEFT_OUT = "Noise reduction was left out"
+#: Mastered in every format. Chains differ, but what brings a file to its level is the same for all presets.
+PRESETS = ("podcast", "broadcast-ebu", "music-gentle")
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,19 @@ class Delivered:
 
     source: Path
     rendered: Rendered
-    loudness: Loudness
+    level: Loudness | RmsLevel
 
     @property
     def file(self) -> Path:
         """The one master of a job with one output."""
         [master] = self.rendered.masters
         return master.path
+
+    @property
+    def loudness(self) -> Loudness:
+        """What it was brought to."""
+        assert isinstance(self.level, Loudness)
+        return self.level
 
     @property
     def denoised(self) -> bool:
@@ -66,7 +73,7 @@ def delivered_from(source: Path, folder: Path, outputs: list[OutputSpec], work: 
     steps = effective_steps(work)
     folder.mkdir()
     rendered = render(source, steps, outputs, folder, name=source.name)
-    assert isinstance(steps[-1], Loudness)
+    assert isinstance(steps[-1], Loudness | RmsLevel)
     return Delivered(source, rendered, steps[-1])
 
 
@@ -134,9 +141,7 @@ def recordings(examples: dict[str, Path], tmp_path_factory: pytest.TempPathFacto
     return dict(zip(RECORDINGS, made, strict=True))
 
 
-@pytest.fixture(
-    scope="module", params=[(preset, kind) for preset in presets.names() for kind in RECORDINGS], ids=str
-)
+@pytest.fixture(scope="module", params=[(preset, kind) for preset in PRESETS for kind in RECORDINGS], ids=str)
 def job(
     request: pytest.FixtureRequest, recordings: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Delivered:
@@ -166,7 +171,24 @@ def test_reports_tell_the_truth(job: Delivered) -> None:
         assert master.after.sample_rate_hz == rate_hz
         assert master.after.integrated_lufs == pytest.approx(loudness_lufs(samples, rate_hz), abs=0.1)
         assert master.after.true_peak_dbtp == pytest.approx(true_peak_dbtp(samples), abs=0.2)
-    assert [text for text in job.rendered.warnings if not text.startswith(LEFT_OUT)] == []
+    assert job.rendered.warnings == ()
+
+
+@pytest.mark.parametrize("preset", presets.names())
+def test_every_preset_keeps_its_promise(preset: str, recordings: dict[str, Path], tmp_path: Path) -> None:
+    """The file that a preset delivers of itself has its level and its form, by another meter."""
+    output = presets.load(preset).output or OutputSpec()
+
+    job = delivered_from(recordings["spoken, stereo"], tmp_path / "work", [output], Enhance(preset=preset))
+
+    samples, rate_hz = decoded(job.file)
+    assert samples.shape[1] == (output.channels or 2)
+    assert rate_hz == (output.sample_rate_hz or rate_hz)
+    if isinstance(job.level, RmsLevel):
+        assert 20 * np.log10(rms(samples)) == pytest.approx(job.level.target_rms_dbfs, abs=LOUDNESS_TOLERANCE_LU)
+        assert true_peak_dbtp(samples) <= job.level.ceiling_dbtp + PEAK_TOLERANCE_DB
+    else:
+        assert_on_target(job.file, job.level.target_for(samples.shape[1]), job.level.ceiling_dbtp)
 
 
 def test_music_is_limited(recordings: dict[str, Path]) -> None:
@@ -271,7 +293,7 @@ def test_bitrates_are_met(deliver: Deliver) -> None:
 # -- recordings that are not like others ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", presets.names())
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("output", ALL_FORMATS, ids=lambda output: output.format.value)
 def test_hot_recordings_come_down(deliver: Deliver, preset: str, output: OutputSpec) -> None:
     """What was driven into clipping is turned down to the target, its peaks with it."""
@@ -382,17 +404,16 @@ def test_stereo_of_a_mono_recording_has_the_stereo_target(deliver: Deliver) -> N
 # -- noise reduction knows what it is for ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", presets.names())
+@pytest.mark.parametrize("preset", ["podcast", "broadcast-ebu"])
 def test_music_is_not_taken_for_noise(deliver: Deliver, preset: str) -> None:
-    """On music noise reduction is left out, that is said, and nothing is missing from it."""
-    samples = music(8, 48_000, 2)
+    """Noise reduction leaves music alone: next to nothing is missing from it."""
+    samples = music(16, 48_000, 2)
 
     job = deliver(samples, preset=preset)
 
-    assert not job.denoised
-    assert [text for text in job.rendered.warnings if text.startswith(LEFT_OUT)]
-    plain = deliver_without_noise_reduction(job, preset)
-    assert job.file.read_bytes() == plain.file.read_bytes()
+    plain = decoded(deliver_without_noise_reduction(job, preset).file)[0]
+    lost = decoded(job.file)[0] - plain
+    assert rms(lost) < 0.1 * rms(plain)
 
 
 def deliver_without_noise_reduction(job: Delivered, preset: str) -> Delivered:
@@ -401,7 +422,7 @@ def deliver_without_noise_reduction(job: Delivered, preset: str) -> Delivered:
     return delivered_from(job.source, job.source.parent / "plain", [FLAC], work)
 
 
-@pytest.mark.parametrize("preset", presets.names())
+@pytest.mark.parametrize("preset", ["podcast", "broadcast-ebu"])
 def test_noise_goes_and_speech_stays(deliver: Deliver, examples: dict[str, Path], preset: str) -> None:
     """In noise as loud as the voice noise reduction is run, and what it takes away is the noise."""
     spoken, rate_hz = soundfile.read(examples["interview.wav"], frames=12 * 44_100)
