@@ -28,6 +28,7 @@
       - NoChapters              no_chapters
       - TooManyParts            too_many_parts
       - UnreadablePicture       unreadable_picture
+    + UnavailableProvider       unavailable_provider
     + TimedOut                  timed_out
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
@@ -246,6 +247,12 @@ class UnreadablePicture(AudioError):
     """The picture is no JPEG or PNG, or too large."""
 
     code = "unreadable_picture"
+
+
+class UnavailableProvider(PermanentError):
+    """The networks cannot run on what the settings name."""
+
+    code = "unavailable_provider"
 
 
 class TimedOut(PermanentError):

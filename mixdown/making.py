@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mixdown import presets
+from mixdown.accelerator import providers_of
 from mixdown.analysis import analysis_files, analyze
 from mixdown.analysis.attachments import MEDIA_TYPES
 from mixdown.chain import effective_steps
@@ -98,7 +100,7 @@ class _Job:
         self, source: Path, materials: dict[str, Path], steps: Sequence[Step], *, compared: bool
     ) -> _Attempt:
         settings, spec = self.studio.settings, self.record.spec
-        providers = settings.onnx_providers.split(",")
+        providers = providers_of(settings)
         rendered = render(
             source,
             steps,
@@ -108,7 +110,7 @@ class _Job:
             limits=settings.limits,
             materials=materials,
             providers=providers,
-            listen=Hearing if compared else None,
+            listen=partial(Hearing, excerpts=is_spectral(steps)) if compared else None,
             progress=self.progress,
         )
         if rendered.heard is None:
@@ -139,7 +141,7 @@ class _Job:
             limits=settings.limits,
             presets=[presets.load(name, folder=settings.effective_presets) for name in asked or presets.names()],
             music=not isinstance(work, Analyze) or work.music,
-            providers=settings.onnx_providers.split(","),
+            providers=providers_of(settings),
             progress=self.progress,
         )
         staged = {path.name: self._staged_file(path) for path in analysis_files(found, self.folder)}

@@ -24,6 +24,10 @@ CORE_ORDER = {
     "db": {"db"},
     "jobs": {"jobs", "db"},
     "presets": {"presets", "examples", "codec", "dsp"},
+    "analysis": {"__version__", "analysis", "intermediate", "overlap", "wording", "codec", "dsp"},
+    "quality": {"quality", "dsp"},
+    "editing": {"editing", "intermediate", "codec", "dsp", "progress"},
+    "render": {"render", "editing", "intermediate", "overlap", "progress", "picture", "codec", "dsp"},
 }
 
 #: The one place where a bug met by one job is kept from its neighbors.

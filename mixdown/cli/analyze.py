@@ -146,6 +146,7 @@ class _Desk:
         return {**document(analysis), "against": document(master)}, section
 
     def _analysis(self, path: Path, name: str) -> Analysis:
+        from mixdown.accelerator import providers_of
         from mixdown.analysis import analyze as analyze_file
 
         with _bar(name) as show:
@@ -156,7 +157,7 @@ class _Desk:
                 presets=self._presets,
                 music=self._music is not False,
                 always_music=self._music is True,
-                providers=self._settings.onnx_providers.split(","),
+                providers=providers_of(self._settings),
                 progress=show,
             )
 

@@ -88,12 +88,14 @@ def try_out(
 ) -> None:
     """Try presets on recordings made for it, and measure what is delivered."""
     from mixdown import presets
+    from mixdown.accelerator import providers_of
     from mixdown.presets.cases import run
     from mixdown.render import render
 
     settings = Settings()
-    folder, providers = settings.effective_presets, settings.onnx_providers.split(",")
+    folder = settings.effective_presets
     with in_sentences():
+        providers = providers_of(settings)
         if names:
             chosen = [presets.load(name, folder=folder) for name in dict.fromkeys(names)]
         else:
