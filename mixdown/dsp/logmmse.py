@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numba import njit
 from numpy.typing import NDArray
 
@@ -77,7 +76,7 @@ class LogMmse:
             raise ValueError("the limit of noise reduction is 0 dB or more")
         self._channels = channels
         self._hop = max(8, round(HOP_S * sample_rate_hz))
-        self._window = np.sqrt(scipy.signal.windows.hann(2 * self._hop, sym=False)).astype(np.float32)
+        self._window = np.sin(np.pi * np.arange(2 * self._hop) / (2 * self._hop)).astype(np.float32)
         self._first_bin, self._near, self._far = _bands(self._hop, sample_rate_hz)
         self._widths = np.diff(self._first_bin, append=self._hop + 1)
         self._least_gain = 10 ** (-(30.0 if limit_db is None else limit_db) / 20)
