@@ -56,8 +56,13 @@ class Intermediate:
         """The recording from a frame on, block by block."""
         with self.path.open("rb") as file:
             file.seek(frame * self.channels * 4)
-            while data := file.read(BLOCK_FRAMES * self.channels * 4):
-                yield np.frombuffer(data, dtype=np.float32).reshape(-1, self.channels)
+            while True:
+                # Each block its reader's own: what is read-only would be copied by every processor and meter.
+                block = np.empty((BLOCK_FRAMES, self.channels), np.float32)
+                frames = file.readinto(memoryview(block).cast("B")) // (self.channels * 4)
+                if not frames:
+                    break
+                yield block[:frames]
 
     def rewrite(self, processors: Sequence[Processor], *taps: Callable[[Block], None]) -> None:
         """Run processors over the recording in place, and show each tap what comes out.

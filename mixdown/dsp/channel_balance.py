@@ -126,18 +126,21 @@ def _add(block, sums, part, phase):  # type: ignore[no-untyped-def]
     start = 0
     while start < frames:
         stop = min(frames, start + _PART_FRAMES - phase)
-        for channel in range(channels):
+        # The first two channels together: additions to one sum wait for each other.
+        if channels > 1:
+            left_square, right_square, product, difference = part[0], part[1], part[channels], part[channels + 1]
+            for frame in range(start, stop):
+                left, right = np.float64(block[frame, 0]), np.float64(block[frame, 1])
+                left_square += left * left
+                right_square += right * right
+                product += left * right
+                difference += (left - right) * (left - right)
+            part[0], part[1], part[channels], part[channels + 1] = left_square, right_square, product, difference
+        for channel in range(2 if channels > 1 else 0, channels):
             square = part[channel]
             for frame in range(start, stop):
                 square += np.float64(block[frame, channel]) * np.float64(block[frame, channel])
             part[channel] = square
-        if channels > 1:
-            product, difference = part[channels], part[channels + 1]
-            for frame in range(start, stop):
-                left, right = np.float64(block[frame, 0]), np.float64(block[frame, 1])
-                product += left * right
-                difference += (left - right) * (left - right)
-            part[channels], part[channels + 1] = product, difference
         phase += stop - start
         start = stop
         if phase == _PART_FRAMES:

@@ -14,6 +14,7 @@ from mixdown.dsp.loudness import LoudnessMeter
 from mixdown.dsp.processor import Block, run
 from mixdown.intermediate import Intermediate
 from mixdown.model import LevelReport, Loudness, RmsLevel
+from mixdown.overlap import ahead
 from mixdown.progress import Tick
 
 #: More than this is noise turned up, not a quiet recording mended.
@@ -22,6 +23,10 @@ LARGEST_GAIN_DB = 40.0
 #: Near enough, and how often to try: a limiter eats some of each dB it is driven by.
 TOLERANCE_LU = 0.03
 _MOST_ROUNDS = 5
+
+#: What a limiter eats grows about with this power of the drive beyond where it begins to work: 0.8 to 2.4 over
+#: speech, noise and music. The first run so tells what the next dB is worth, mostly well enough to need no second.
+_LOSS_EXPONENT = 1.5
 
 #: The least part of a dB of drive that is taken to become loudness, so that no step is a leap.
 _LEAST_KEPT = 0.2
@@ -101,17 +106,23 @@ class Mastering:
         gain_db = min(aim.level - aim.measured(self._level), LARGEST_GAIN_DB)
         if self._level.true_peak_dbtp + gain_db <= ceiling_dbtp:
             return Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)
-        gain_before_db, short_before_lu, kept = gain_db, 0.0, 1.0
+        idle_gain_db = ceiling_dbtp - self._level.true_peak_dbtp
+        gain_before_db: float | None = None
+        short_before_lu = 0.0
         for _ in range(_MOST_ROUNDS):
-            limited = self._measure(self.limited(Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)))
+            limited = self._measure(ahead(self.limited(Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp))))
             short_lu = aim.level - aim.measured(limited)
             if abs(short_lu) <= TOLERANCE_LU or gain_db >= LARGEST_GAIN_DB:
                 break
-            if gain_db != gain_before_db:
-                kept = (short_before_lu - short_lu) / (gain_db - gain_before_db)
-                kept = min(1.0, max(_LEAST_KEPT, kept))
+            if gain_before_db is None:
+                lost = min(1.0, max(0.0, _LOSS_EXPONENT * short_lu / (gain_db - idle_gain_db)))
+            else:
+                lost = 1.0 - (short_before_lu - short_lu) / (gain_db - gain_before_db)
+            lost = min(1.0 - _LEAST_KEPT, max(0.0, lost))
             gain_before_db, short_before_lu = gain_db, short_lu
-            gain_db = min(gain_db + short_lu / kept, LARGEST_GAIN_DB)
+            gain_db = min(gain_db + short_lu / (1.0 - lost), LARGEST_GAIN_DB)
+            if lost * abs(short_lu) <= TOLERANCE_LU:
+                break  # even if twice as much is lost, or nothing
         return Drive(gain_db=gain_db, ceiling_dbtp=ceiling_dbtp)
 
     def limited(self, drive: Drive) -> Iterator[Block]:
