@@ -24,7 +24,7 @@ CORE_ORDER = {
     "db": {"db"},
     "jobs": {"jobs", "db"},
     "presets": {"presets", "examples", "codec", "dsp"},
-    "analysis": {"__version__", "analysis", "intermediate", "overlap", "wording", "codec", "dsp"},
+    "analysis": {"__version__", "analysis", "intermediate", "overlap", "progress", "wording", "codec", "dsp"},
     "quality": {"quality", "dsp"},
     "editing": {"editing", "intermediate", "codec", "dsp", "progress"},
     "render": {"render", "editing", "intermediate", "overlap", "progress", "picture", "codec", "dsp"},
