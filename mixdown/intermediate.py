@@ -13,6 +13,7 @@ import numpy as np
 from mixdown.dsp.processor import Block, Processor, run
 from mixdown.errors import ScratchFull
 from mixdown.model import Labels
+from mixdown.overlap import ahead
 
 #: Frames in a block: large enough that Python costs nothing, small enough to stay in the cache.
 BLOCK_FRAMES = 65_536
@@ -59,7 +60,7 @@ class Intermediate:
             while True:
                 # Each block its reader's own: what is read-only would be copied by every processor and meter.
                 block = np.empty((BLOCK_FRAMES, self.channels), np.float32)
-                frames = file.readinto(memoryview(block).cast("B")) // (self.channels * 4)
+                frames = file.readinto(block.data.cast("B")) // (self.channels * 4)
                 if not frames:
                     break
                 yield block[:frames]
@@ -67,10 +68,11 @@ class Intermediate:
     def rewrite(self, processors: Sequence[Processor], *taps: Callable[[Block], None]) -> None:
         """Run processors over the recording in place, and show each tap what comes out.
 
-        A processor never gives more than it was fed, so writing stays behind reading.
+        A processor never gives more than it was fed, so writing stays behind reading, however far
+        ahead that is: the processors run in a thread, next to the taps.
         """
         with _full_disk_named(), self.path.open("r+b") as file:
-            for block in run(processors, self.blocks()):
+            for block in ahead(run(processors, self.blocks())):
                 for tap in taps:
                     tap(block)
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,36 @@ _RANGE_GATE_LU = -20.0
 _HOP_STEPS = kweighting.STEPS_PER_S // 10
 _MOMENTARY_STEPS = round(_MOMENTARY_S * kweighting.STEPS_PER_S)
 _SHORT_TERM_STEPS = round(_SHORT_TERM_S * kweighting.STEPS_PER_S)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoudnessCourse:
+    """How loud a programme is, and from what that was computed.
+
+    Attributes
+    ----------
+    integrated_lufs : float
+        ``-inf`` for silence.
+    hops : ndarray of float64, shape (hops,)
+        K-weighted mean squares of each 100 ms.
+    """
+
+    integrated_lufs: float
+    hops: NDArray[np.float64]
+
+    def ridden(self, gains_db: NDArray[np.floating], step_s: float) -> LoudnessCourse:
+        """The programme at gains for the middle of each step, interpolated between.
+
+        Notes
+        -----
+        Exact for a gain that stands still; within 0.03 LU for those of a leveller.
+        """
+        if not len(gains_db) or len(self.hops) < _MOMENTARY_STEPS // _HOP_STEPS:
+            return self
+        at_s = (np.arange(len(self.hops)) + 0.5) * _HOP_STEPS / kweighting.STEPS_PER_S
+        gain_db = np.interp(at_s, (np.arange(len(gains_db)) + 0.5) * step_s, gains_db)
+        hops = self.hops * 10.0 ** (gain_db / 10.0)
+        return LoudnessCourse(_integrated_lufs(hops), hops)
 
 
 class LoudnessMeter:
@@ -125,6 +156,11 @@ class LoudnessMeter:
             channels=self._channels,
             rms_dbfs=_decibels(self._rms()),
         )
+
+    def course(self) -> LoudnessCourse:
+        """The loudness of what was pushed so far, as one that gains can be laid over."""
+        lufs = self.report().integrated_lufs
+        return LoudnessCourse(lufs, np.array(self._hops))
 
     def series(self) -> LoudnessSeries:
         """Momentary and short-term loudness of what was pushed so far, for every 100 ms.

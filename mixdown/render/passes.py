@@ -1,7 +1,8 @@
 """A run of steps over a recording, in as few passes as what they have to hear beforehand allows.
 
 Steps that follow each other are run together, block by block. A step that needs to have heard the
-whole recording first begins a new pass: what it hears is tapped where the pass before writes.
+whole recording first begins a new pass: what it hears is tapped where the pass before writes. A compressor
+that follows the leveller needs none: what it would hear follows from the gains.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from mixdown.dsp.processor import Block, Processor, Survey, run
 from mixdown.intermediate import Intermediate
 from mixdown.model import Step
+from mixdown.overlap import ahead
 from mixdown.progress import Tick
 from mixdown.render.workings import Fitted, Hears, Signal, working_of
 
@@ -53,18 +55,20 @@ class Passes:
             for block in tapped(audio.blocks(), *early):
                 self._tick(len(block))
         for index, steps in enumerate(passes):
-            following = passes[index + 1][0] if index + 1 < len(passes) else None
-            listeners = taps if following is None else [self._listen(following).push]
+            following = self._hearing(passes[index + 1]) if index + 1 < len(passes) else None
+            listeners = taps if following is None else [self._listen(each).push for each in following]
             self._pass(audio, decoded, steps, listeners)
             decoded = None
 
     def _pass(
         self, audio: Intermediate, decoded: Iterable[Block] | None, steps: Sequence[int], taps: Sequence[Tap]
     ) -> None:
-        fitted = [self._fit(index) for index in steps]
+        fitted: list[Fitted] = []
+        for index in steps:
+            fitted.append(self._fit(index, fitted[-1] if fitted else None))
         processors: list[Processor] = [each.processor for each in fitted if each.processor is not None]
         if decoded is not None:
-            audio.fill(tapped(run(processors, decoded), *taps))
+            audio.fill(tapped(ahead(run(processors, decoded)) if processors else decoded, *taps))
         elif processors:
             audio.rewrite(processors, self._counted, *taps)
         elif taps:
@@ -79,16 +83,27 @@ class Passes:
         """The steps' places, pass by pass; the first pass may have none."""
         passes: list[list[int]] = [[]]
         for index, step in enumerate(self._steps):
-            if working_of(step).hears is Hears.before and (passes[0] or len(passes) > 1):
+            has_to_hear = working_of(step).hears is Hears.before and not self._foreseen(index, passes[-1])
+            if has_to_hear and (passes[0] or len(passes) > 1):
                 passes.append([])
             passes[-1].append(index)
         return passes
 
+    def _foreseen(self, index: int, steps: Sequence[int]) -> bool:
+        """Whether a step can tell what it would hear after these steps of a pass from what comes before them."""
+        only = [working_of(self._steps[each]) for each in steps]
+        ridden = working_of(self._steps[index]).ridden
+        return ridden is not None and len(only) == 1 and only[0].rides and steps[0] == index - 1
+
+    def _hearing(self, steps: Sequence[int]) -> list[int]:
+        """Those of the steps of a pass that have to hear what the pass before leaves."""
+        return [index for index in steps if working_of(self._steps[index]).hears is Hears.before]
+
     def _hear_first(self, passes: Sequence[Sequence[int]]) -> list[int]:
         """The steps that hear the recording before any step has touched it."""
         hears = {index: working_of(step).hears for index, step in enumerate(self._steps)}
-        first = passes[0][:1]
-        return [i for i, what in hears.items() if what is Hears.source or (what is Hears.before and i in first)]
+        first = self._hearing(passes[0])
+        return [i for i, what in hears.items() if what is Hears.source or i in first]
 
     def _listen(self, index: int) -> Survey[Any]:
         step = self._steps[index]
@@ -98,10 +113,15 @@ class Passes:
         self._surveys[index] = survey(step, self._signal)
         return self._surveys[index]
 
-    def _fit(self, index: int) -> Fitted:
+    def _fit(self, index: int, before: Fitted | None) -> Fitted:
+        """A step made ready; `before` is the one before it in the pass."""
         survey = self._surveys.pop(index, None)
         step = self._steps[index]
-        return working_of(step).fit(step, self._signal, survey.report() if survey else None)
+        working = working_of(step)
+        heard = survey.report() if survey else None
+        if working.ridden is not None and before is not None and before.ride is not None:
+            heard = working.ridden(heard, before.ride)
+        return working.fit(step, self._signal, heard)
 
 
 def tapped(blocks: Iterable[Block], *taps: Tap) -> Iterator[Block]:

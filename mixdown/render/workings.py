@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mixdown.dsp import dc
 from mixdown.dsp.channel_balance import ChannelBalance, ChannelSurvey, SideToBoth
@@ -18,8 +22,8 @@ from mixdown.dsp.filters import HighPassFilter
 from mixdown.dsp.hum import Hum, HumNotches, HumSurvey
 from mixdown.dsp.leveller import GainRide, ride
 from mixdown.dsp.logmmse import LogMmse
-from mixdown.dsp.loudness import LoudnessMeter
-from mixdown.dsp.processor import Processor, Survey
+from mixdown.dsp.loudness import LoudnessCourse, LoudnessMeter
+from mixdown.dsp.processor import Block, Processor, Survey
 from mixdown.dsp.voice import VoiceSurvey
 from mixdown.dsp.voice_map import VoiceMap
 from mixdown.model import (
@@ -34,10 +38,11 @@ from mixdown.model import (
     DualMono,
     HighPass,
     Level,
-    LevelReport,
     Step,
 )
-from mixdown.render.mastering import is_silent
+
+#: A ride that stays within this is not heard.
+_LEAST_RIDE_DB = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +68,20 @@ class Hears(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ride:
+    """Gains for the middle of each step of so many seconds, in dB."""
+
+    gains_db: NDArray[np.float32]
+    step_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fitted:
     """A step made ready for one recording."""
 
     processor: Processor | None  #: None: there is nothing for it to do here
     note: Callable[[], str | None] = lambda: None  #: what it found, known when the recording has gone through
+    ride: Ride | None = None  #: all that it does, where that is a gain known beforehand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,13 @@ class Working:
     fit: Callable[[Any, Signal, Any], Fitted]  #: from the step, the signal, and what was heard
     hears: Hears = Hears.nothing
     survey: Callable[[Any, Signal], Survey[Any]] | None = None
+    #: What would have been heard after a gain, from what was heard before it; else a pass is needed in between.
+    ridden: Callable[[Any, Ride], Any] | None = None
+
+    @property
+    def rides(self) -> bool:
+        """Whether all it does is a gain that is known beforehand."""
+        return self.fit is _level
 
 
 def working_of(step: Step) -> Working:
@@ -104,8 +125,21 @@ def _hear_voices(_: Level, signal: Signal) -> Survey[VoiceMap]:
     return VoiceSurvey(signal.sample_rate_hz, signal.channels)
 
 
-def _hear_loudness(_: Compress, signal: Signal) -> Survey[LevelReport]:
-    return LoudnessMeter(signal.sample_rate_hz, signal.channels, true_peak=False)
+def _hear_loudness(_: Compress, signal: Signal) -> Survey[LoudnessCourse]:
+    return _CourseSurvey(signal)
+
+
+class _CourseSurvey:
+    """Hears how loud a programme is."""
+
+    def __init__(self, signal: Signal) -> None:
+        self._meter = LoudnessMeter(signal.sample_rate_hz, signal.channels, true_peak=False)
+
+    def push(self, block: Block) -> None:
+        self._meter.push(block)
+
+    def report(self) -> LoudnessCourse:
+        return self._meter.course()
 
 
 # -- what is done ---------------------------------------------------------------------------------
@@ -166,18 +200,19 @@ def _de_ess(step: DeEss, signal: Signal, _: None) -> Fitted:
 
 def _level(step: Level, signal: Signal, heard: VoiceMap) -> Fitted:
     gains_db = ride(heard, amount=step.amount, largest_gain_db=step.largest_gain_db)
-    if not gains_db.any():
+    if np.abs(gains_db).max(initial=0.0) < _LEAST_RIDE_DB:
         return Fitted(None)
     note = f"Levelled by {gains_db.min():+.1f} to {gains_db.max():+.1f} dB".replace("-", "−")
-    return Fitted(GainRide(gains_db, heard.step_s, **signal.shape), lambda: note)
+    ride_ = Ride(gains_db, heard.step_s)
+    return Fitted(GainRide(gains_db, heard.step_s, **signal.shape), lambda: note, ride_)
 
 
-def _compress(step: Compress, signal: Signal, level: LevelReport) -> Fitted:
-    if is_silent(level):
+def _compress(step: Compress, signal: Signal, heard: LoudnessCourse) -> Fitted:
+    if math.isinf(heard.integrated_lufs):
         return Fitted(None)
     return Fitted(
         Compressor(
-            threshold_dbfs=level.integrated_lufs + step.threshold_lu,
+            threshold_dbfs=heard.integrated_lufs + step.threshold_lu,
             ratio=step.ratio,
             knee_db=step.knee_db,
             attack_s=step.attack_s,
@@ -197,5 +232,10 @@ _WORKINGS: dict[type, Working] = {
     Denoise: Working(fit=_denoise),
     DeEss: Working(fit=_de_ess),
     Level: Working(fit=_level, hears=Hears.before, survey=_hear_voices),
-    Compress: Working(fit=_compress, hears=Hears.before, survey=_hear_loudness),
+    Compress: Working(
+        fit=_compress,
+        hears=Hears.before,
+        survey=_hear_loudness,
+        ridden=lambda heard, ride: heard.ridden(ride.gains_db, ride.step_s),
+    ),
 }

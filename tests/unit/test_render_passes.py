@@ -10,7 +10,7 @@ import pytest
 
 from mixdown.dsp.processor import Block
 from mixdown.intermediate import Intermediate
-from mixdown.model import Compress, DcRemoval, DualMono, HighPass, Step
+from mixdown.model import Compress, DcRemoval, DualMono, HighPass, Level, Step
 from mixdown.render.passes import Passes
 from mixdown.render.workings import Signal
 from tests.signals import speech_like
@@ -83,6 +83,22 @@ def test_a_step_that_hears_what_comes_before_it_costs_one_pass(audio: Intermedia
     assert np.abs(compressed).max() < 0.9 * np.abs(untouched).max()
     # Had it heard the rumble, its threshold would lie far too high.
     assert np.sqrt(np.mean(compressed**2)) == pytest.approx(np.sqrt(np.mean(clean**2)), rel=0.05)
+
+
+def test_a_compressor_after_the_leveller_costs_no_pass_of_its_own(audio: Intermediate) -> None:
+    """Yet its threshold is relative to the loudness that the leveller leaves."""
+    talk = speech_like(12, channels=2)
+    turns = np.where(np.arange(len(talk)) < len(talk) // 2, 1.0, 0.2).astype(np.float32)
+    samples = np.ascontiguousarray(talk * turns[:, None])
+    level, compress = Level(amount=1.0, largest_gain_db=12.0), Compress(threshold_lu=-6, ratio=4)
+
+    together, notes, worked = passed([HighPass(), level, compress], audio, samples)
+    levelled, _, _ = passed([HighPass(), level], audio, samples)
+    apart, _, _ = passed([compress], audio, levelled)
+
+    assert worked == len(samples)
+    assert notes[0].startswith("Levelled by")
+    assert np.sqrt(np.mean((together - apart) ** 2)) < 0.003 * np.sqrt(np.mean(apart**2))
 
 
 def test_a_step_that_hears_the_source_does_so_before_all_others(audio: Intermediate) -> None:
