@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from mixdown import presets
-from mixdown.model import NoiseReduction, OutputSpec, Request, Step
+from mixdown.model import NoiseReduction, OutputSpec, Step
+from mixdown.step_text import parse_step
 
 #: The shipped presets, as a list to choose from.
 PresetName = StrEnum("PresetName", {name.replace("-", "_"): name for name in presets.names()})  # type: ignore[misc]
@@ -24,25 +24,15 @@ AS_PRESET = NoiseChoice("preset")
 MP3 = OutputSpec()
 
 
-class ChainStep(Request):
-    """A step of a chain, in a box of its own: only so the form shows the kinds of steps as tabs."""
+def _as_step(given: Any) -> Any:
+    """A step written on a line becomes a step; from Python it may be given as it is."""
+    return parse_step(given) if isinstance(given, str) else given
 
-    model_config = ConfigDict(title="Step")
-    step: Step = Field(title="Step", description="What is done to the sound.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _or_bare(cls, given: Any) -> Any:
-        """From Python a step may be given as it is."""
-        is_bare = isinstance(given, Request) and not isinstance(given, ChainStep)
-        return {"step": given} if is_bare or (isinstance(given, dict) and "kind" in given) else given
+#: A step as the form takes it, on a line: a union of 29 kinds would be a row of tabs wider than any screen.
+StepLine = Annotated[Step, BeforeValidator(_as_step), WithJsonSchema({"type": "string"})]
 
 
 def chosen(choice: NoiseChoice) -> NoiseReduction | None:
     """The amount that was chosen; None: as the preset says."""
     return None if choice is AS_PRESET else NoiseReduction(choice)
-
-
-def bare(steps: Sequence[ChainStep]) -> list[Step]:
-    """The steps themselves."""
-    return [each.step for each in steps]

@@ -6,7 +6,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.form import AS_PRESET, PODCAST, ChainStep, NoiseChoice, PresetName, bare, chosen
+from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine, chosen
 from flows.orchestrate import run_to_end
 from mixdown.errors import JobFailed
 from mixdown.model import JobRecord, NeverWorse, OutputSpec, Source, Status
@@ -29,10 +29,10 @@ def process_audio(
     outputs: list[OutputSpec] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
-    edits: list[ChainStep] = [],  # noqa: B006
+    edits: list[StepLine] = [],  # noqa: B006
     never_worse: NeverWorse = NeverWorse.report,
     own_preset: str = "",
-    steps: list[ChainStep] = [],  # noqa: B006
+    steps: list[StepLine] = [],  # noqa: B006
 ) -> JobRecord:
     """Clean one recording, even it out and bring it to its loudness.
 
@@ -43,10 +43,10 @@ def process_audio(
         outputs: The files to make, each in its own format. Empty means as the preset says, for most an mp3.
         deliver_to: A folder or s3:// prefix that also gets a copy, named like the recording. May stay empty.
         notify_url: An address that is sent a signed webhook when the job has ended. May stay empty.
-        edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
+        edits: Steps before the loudness, each a line such as: fade out_s=2 (see mixdown steps). May stay empty.
         never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
-        steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
+        steps: For experts: a chain of your own instead of the preset's, step by step. It ends with: loudness.
     """
     specs = enhance_specs(
         [only(expand([source]))],
@@ -55,8 +55,8 @@ def process_audio(
         outputs,
         deliver_to,
         notify_url,
-        bare(steps),
-        bare(edits),
+        steps,
+        edits,
         never_worse,
         preset_folder(),
     )
@@ -74,10 +74,10 @@ def process_batch(
     outputs: list[OutputSpec] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     deliver_to: str = "",
     notify_url: str = "",
-    edits: list[ChainStep] = [],  # noqa: B006
+    edits: list[StepLine] = [],  # noqa: B006
     never_worse: NeverWorse = NeverWorse.report,
     own_preset: str = "",
-    steps: list[ChainStep] = [],  # noqa: B006
+    steps: list[StepLine] = [],  # noqa: B006
 ) -> list[JobRecord]:
     """Master many recordings; one that fails never stops its neighbors.
 
@@ -88,10 +88,10 @@ def process_batch(
         outputs: The files to make of each recording. Empty means as the preset says, for most an mp3.
         deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
-        edits: Steps between the preset's and its loudness: an intro, a music bed, a fade. May stay empty.
+        edits: Steps before the loudness, each a line such as: fade out_s=2 (see mixdown steps). May stay empty.
         never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
-        steps: For experts: a chain of your own instead of the preset's. It ends with a Loudness step.
+        steps: For experts: a chain of your own instead of the preset's, step by step. It ends with: loudness.
     """
     specs = enhance_specs(
         expand(sources, deliver_to=deliver_to),
@@ -100,8 +100,8 @@ def process_batch(
         outputs,
         deliver_to,
         notify_url,
-        bare(steps),
-        bare(edits),
+        steps,
+        edits,
         never_worse,
         preset_folder(),
     )

@@ -153,6 +153,7 @@ class _Job:
             picture=staged.pop("waveform.png"),
             attachments=tuple(Attachment(name=name, object=stored) for name, stored in staged.items()),
             warnings=found.warnings,
+            notes=tuple(verdict.text for verdict in found.verdicts),
             elapsed_s=round(time.monotonic() - started_s, 3),
         )
 

@@ -27,7 +27,7 @@ def step_kinds() -> dict[str, type[Request]]:
 
 
 def parse_step(text: str) -> Step:
-    """The step that a line describes: its kind, then `name=value` for what is not to be as usual.
+    """The step that a line describes: its kind, then `name=value` for what is not to be as usual; or JSON.
 
     Values are numbers, words, `yes` or `no`; several are parted by commas; `tags.title=…` reaches inside.
 
@@ -36,6 +36,11 @@ def parse_step(text: str) -> Step:
     InvalidRequest
         There is no such step, or it has no such parameter or value.
     """
+    if text.lstrip().startswith("{"):
+        try:
+            return _STEP.validate_json(text)
+        except ValidationError as error:
+            raise InvalidRequest(_sentence("step", error)) from error
     try:
         kind, *given = shlex.split(text)
     except ValueError as error:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
 from mixdown.model import (
+    Analyze,
     Compress,
     Denoise,
     HighPass,
@@ -50,8 +51,12 @@ def state_words(record: JobRecord) -> str:
 
 def delivered_words(records: Sequence[JobRecord]) -> str:
     """How a batch went: `15 of 16 delivered`."""
-    delivered = sum(record.status is Status.succeeded for record in records)
-    return f"{delivered} of {len(records)} delivered"
+    done = sum(record.status is Status.succeeded for record in records)
+    return f"{done} of {len(records)} {'analyzed' if _only_analyzed(records) else 'delivered'}"
+
+
+def _only_analyzed(records: Sequence[JobRecord]) -> bool:
+    return bool(records) and all(isinstance(record.spec.work, Analyze) for record in records)
 
 
 def place_words(uri: str) -> str:

@@ -18,8 +18,9 @@ from mixdown.jobs import JobStore
 from mixdown.model import JobRecord, JobResult, Status
 from mixdown.studio import Studio
 from mixdown.wording import (
+    chain_words,
+    delivered_words,
     done_share,
-    done_words,
     duration_words,
     level_words,
     loudness_words,
@@ -62,8 +63,7 @@ def publish_table(records: Sequence[JobRecord], title: str) -> None:
     """A table of jobs as they ended; failures first where there are too many to show."""
     shown = sorted(records, key=lambda record: record.status is Status.succeeded)[:MOST_ROWS]
     rows = [_row(record) for record in (records if len(records) <= MOST_ROWS else shown)]
-    delivered = sum(record.status is Status.succeeded for record in records)
-    create_table_artifact(table=rows, key="jobs", description=f"{title}: {delivered} of {len(records)} delivered")
+    create_table_artifact(table=rows, key="jobs", description=f"{title}: {delivered_words(records)}")
 
 
 def publish_jobs(studio: Studio, shard: Shard) -> None:
@@ -103,29 +103,43 @@ def job_page(record: JobRecord, picture: bytes) -> str:
         return f"{title}\n{_plain(record.error_detail or '')}\n"
     image = base64.b64encode(picture).decode()
     warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
+    found = "".join(f"\n- {_plain(note)}" for note in result.notes)
     places = [master.delivered_uri or master.object.uri for master in result.renditions]
     beside = [result.report.uri, *(each.object.uri for each in result.attachments)]
-    files = "\n".join(place_words(uri) for uri in [*places, *beside])
+    files = "\n".join(f"- `{place_words(uri)}`" for uri in [*places, *beside])
     return (
         f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
-        f"\n{_measurements(result)}\n\nDone: {_plain(done_words(result))}\n{warnings}"
-        f"\n## Files\n\n```\n{files}\n```\n"
+        f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result) or 'measured')}\n{found}\n{warnings}"
+        f"{_against_the_source(result)}"
+        f"\n## Files\n\n{files}\n"
     )
+
+
+def _against_the_source(result: JobResult) -> str:
+    """How the first master compares with its source."""
+    if not result.comparisons:
+        return ""
+    findings = result.comparisons[0].findings
+    lines = "\n".join(f"- {'**Worse:** ' if each.worse else ''}{_plain(each.sentence)}" for each in findings)
+    return f"\n## Against the source\n\n{lines}\n"
 
 
 def _measurements(result: JobResult) -> str:
     """Before and after, a column for each master."""
-    levels = [result.before, *(master.after for master in result.renditions)]
-    names = ["before", *(master.output.format.value for master in result.renditions)]
+    masters = result.renditions
+    levels = [result.before, *(master.after for master in masters)]
+    names = ["before" if masters else "recording", *(master.output.format.value for master in masters)]
     rows = [
         ("Integrated loudness", [level_words(level.integrated_lufs, "LUFS") for level in levels]),
         ("Loudness range", [level_words(level.range_lu, "LU") for level in levels]),
         ("True peak", [level_words(level.true_peak_dbtp, "dBTP") for level in levels]),
+        ("RMS", ["" if level.rms_dbfs is None else level_words(level.rms_dbfs, "dBFS") for level in levels]),
         ("Duration", [duration_words(level.duration_s) for level in levels]),
         ("Sample rate", [f"{level.sample_rate_hz:,} Hz" for level in levels]),
         ("Channels", [str(level.channels) for level in levels]),
-        ("Size", ["", *(f"{master.object.size_bytes / 1e6:.1f} MB" for master in result.renditions)]),
     ]
+    if masters:
+        rows.append(("Size", ["", *(f"{master.object.size_bytes / 1e6:.1f} MB" for master in masters)]))
     header = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
     return header + "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
 
