@@ -2,8 +2,8 @@
 
 Schröter et al., "DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", Interspeech 2023,
 after its reference implementation libDF (MIT or Apache-2.0). libDF feeds the network one 10 ms hop at a
-time; here it sees a second at once, which costs a tenth of the time. Two things are ours: it hears the
-beginning before it works on it, and it hears quiet recordings louder than they are.
+time; here it sees a second at once, which costs a tenth of the time. Three things are ours: it hears the
+beginning before it works on it, it hears quiet recordings louder than they are, and it hears channels as one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mixdown.dsp.deepfilter_network import BANDS, CONTEXT_HOPS, FILTERED_BINS, TAPS, Memory, Network
+from mixdown.dsp.downmix import Downmix
 from mixdown.dsp.processor import Block
 
 RATE_HZ = 48_000  #: what the network was trained at
@@ -27,10 +28,6 @@ LOOK_AHEAD_HOPS = 2  #: that features and filter see of the future
 
 #: Hops worked on at once. Fewer cost more calls, more leave the processor's cache.
 SEGMENT_HOPS = 100
-#: Channels are much alike whose difference has this share of their energy at most: −12 dB. After so many hops
-#: of it they count as one; the network has forgotten by then what was before.
-ALIKE_SHARE, ALIKE_HOPS = 0.063, 300
-
 #: What the network decides on: gains of the bands, filters of the low bins.
 Decisions = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -203,11 +200,10 @@ class _Listener:
 
 
 class _Channel:
-    """One channel's spectra as far as they are needed, and whom it listens to the network through."""
+    """One channel's spectra as far as they are needed."""
 
-    def __init__(self, listener: _Listener) -> None:
-        self.listener = listener
-        self.alike_hops = ALIKE_HOPS  #: for how long it was much like the first channel
+    def __init__(self) -> None:
+        self.listener = _Listener()  #: what the network was told while the channels were apart
         self.tail = np.zeros(HOP, np.float32)  #: the half of a window that reaches into the next segment
         self._spectrum = np.zeros((LOOK_AHEAD_HOPS, BINS), np.complex64)
 
@@ -249,8 +245,8 @@ class DeepFilter:
     Parameters
     ----------
     channels : int
-        One that is much like the first, as in mono kept in a stereo file, is filtered as that one is: the
-        network, where the time goes, hears both as one. Others are worked on by themselves.
+        The network, where the time goes, hears their `Downmix`, and all are filtered alike: so what lies
+        between them stays where it is. Only such as have nothing in common are worked on by themselves.
     noisy_share : float
         Share of the input, 0 to 1, that is left in the output.
     network : Network
@@ -264,8 +260,10 @@ class DeepFilter:
     def __init__(self, channels: int, noisy_share: float, network: Network) -> None:
         self._network = network
         self._noisy_share = np.float32(noisy_share)
-        listener = _Listener()
-        self._channels = [_Channel(listener) for _ in range(channels)]
+        self._downmix = Downmix(_WIDTHS)
+        self._listener = _Listener()
+        self._apart = False
+        self._channels = [_Channel() for _ in range(channels)]
         self._input = np.zeros((channels, (SEGMENT_HOPS + LOOK_AHEAD_HOPS + 1) * HOP), np.float32)
         self._filled = HOP  # the first window begins half a window before the stream
         self._wanted = self._input.shape[1]
@@ -310,42 +308,27 @@ class DeepFilter:
         """Return the frames of the next ``hops``, from what was filled in."""
         signals = self._input[:, : self._filled]
         finished = np.empty((hops * HOP, len(signals)), np.float32)
-        following = [
-            self._follows_first(channel, signals[0], signal, hops)
-            for channel, signal in zip(self._channels, signals, strict=True)
-        ]
-        of_first: Decisions | None = None
-        for index, channel in enumerate(self._channels):
-            heard = channel.hear(signals[index], hops)
-            if following[index]:
-                decisions = of_first
-            else:  # silence stays silence, and like libDF the network does not listen to it
-                decisions = None if channel.silent else channel.listener.listen(heard, hops, self._network)
-            if index == 0:
-                of_first = decisions
-            finished[:, index] = channel.enhance(hops, decisions, self._noisy_share)
+        heard = [channel.hear(signal, hops) for channel, signal in zip(self._channels, signals, strict=True)]
+        for index, decisions in enumerate(self._decisions(heard, hops)):
+            finished[:, index] = self._channels[index].enhance(hops, decisions, self._noisy_share)
         before_the_stream = HOP if self._hops_out == 0 else 0
         self._hops_out += hops
         return finished[before_the_stream:]
 
-    def _follows_first(
-        self, channel: _Channel, of_first: NDArray[np.float32], signal: NDArray[np.float32], hops: int
-    ) -> bool:
-        """Whether a channel is to be filtered as the first one: it has been much like it for a while, and is."""
-        first = self._channels[0]
-        if channel is first:
-            return False
-        alike = _much_alike(of_first, signal)
-        follows = alike and channel.alike_hops >= ALIKE_HOPS
-        if follows:
-            channel.listener = first.listener
-        elif channel.listener is first.listener:
-            channel.listener = copy.deepcopy(first.listener)
-        channel.alike_hops = channel.alike_hops + hops if alike else 0
-        return follows
-
-
-def _much_alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Whether two signals differ by little."""
-    difference, *energies = (float(np.sum(np.square(x, dtype=np.float64))) for x in (one - other, one, other))
-    return difference <= ALIKE_SHARE * min(energies)
+    def _decisions(self, heard: list[NDArray[np.complex64]], hops: int) -> list[Decisions | None]:
+        """For every channel; silence stays silence, and like libDF the network does not listen to it."""
+        mixed = self._downmix.mix(heard)
+        if all(channel.silent for channel in self._channels):
+            return [None] * len(heard)
+        if self._downmix.apart and not self._apart:
+            for channel in self._channels:
+                channel.listener = copy.deepcopy(self._listener)
+        elif self._apart and not self._downmix.apart:
+            self._listener = self._channels[0].listener
+        self._apart = self._downmix.apart
+        if not self._apart:
+            return [self._listener.listen(mixed, hops, self._network)] * len(heard)
+        return [
+            None if channel.silent else channel.listener.listen(spectra, hops, self._network)
+            for channel, spectra in zip(self._channels, heard, strict=True)
+        ]

@@ -25,7 +25,7 @@ class Denoiser:
         Rate of input and output. Off 48 kHz the stream is resampled there and back, so
         nothing above 24 kHz is left of a higher rate.
     channels : int
-        One that is much like the first is filtered as that one is, others are worked on by themselves.
+        All are filtered alike, by what they have in common; if that is nothing, each is worked on by itself.
     providers : sequence of str
         ONNX Runtime execution providers, in order of preference.
     threads : int

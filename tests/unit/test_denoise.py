@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixdown.dsp import deepfilter_network
-from mixdown.dsp.deepfilter import ALIKE_HOPS, HOP, REHEARSALS, SEGMENT_HOPS, DeepFilter
 from mixdown.dsp.denoise import Denoiser
 from mixdown.dsp.processor import Block
 from mixdown.dsp.resample import Resampler
@@ -53,18 +52,6 @@ def denoise(
     starts = range(0, len(signal), block_frames)
     blocks = [denoiser.process(signal[start : start + block_frames]) for start in starts]
     return np.concatenate([*blocks, denoiser.flush()])
-
-
-class CountingNetwork:
-    """The real network, and how often it was asked."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-        self._network = deepfilter_network.load(["CPUExecutionProvider"], 1)
-
-    def run(self, *arguments):
-        self.runs += 1
-        return self._network.run(*arguments)
 
 
 def test_speech_in_noise_gets_clearer(speech, noisy):
@@ -263,49 +250,6 @@ def test_threads_share_the_network_and_give_the_same_bits(noisy):
     assert deepfilter_network.load(["CPUExecutionProvider"], 1) is deepfilter_network.load(
         ("CPUExecutionProvider",), 1
     )
-
-
-def test_equal_channels_are_worked_on_once(noisy):
-    """Two equal channels take one channel's work and both get the result that it has by itself."""
-    network = CountingNetwork()
-    stereo = DeepFilter(2, 0.0, network)
-
-    enhanced = np.concatenate([stereo.process(np.repeat(noisy, 2, axis=1)), stereo.flush()])
-
-    assert network.runs == REHEARSALS + len(noisy) // (SEGMENT_HOPS * HOP) + 1
-    assert np.array_equal(enhanced, np.repeat(denoise(noisy), 2, axis=1))
-
-
-def test_channels_much_alike_keep_what_sets_them_apart(noisy):
-    """Mono kept in a stereo file takes one channel's work; each channel keeps its own level and its own rest."""
-    rest = np.random.default_rng(5).standard_normal(noisy.shape).astype(np.float32) * np.float32(rms(noisy) / 30)
-    stereo = np.concatenate([noisy, noisy * np.float32(0.9) + rest], axis=1)
-    network = CountingNetwork()
-    deep_filter = DeepFilter(2, 0.0, network)
-
-    enhanced = np.concatenate([deep_filter.process(stereo), deep_filter.flush()])
-
-    assert network.runs == REHEARSALS + len(noisy) // (SEGMENT_HOPS * HOP) + 1
-    assert si_sdr_db(denoise(stereo[:, 1:].copy()), enhanced[:, 1:]) > 20
-    assert rms(enhanced[:, 1:]) == pytest.approx(0.9 * rms(enhanced[:, :1]), rel=0.02)
-
-
-def test_channels_part_and_meet_again(noisy):
-    """Channels that differ for a while are worked on by themselves, and together again once they are alike."""
-    speech = np.tile(noisy, (4, 1))[: 16 * RATE_HZ]
-    stereo = np.repeat(speech, 2, axis=1)
-    stereo[2 * RATE_HZ : 4 * RATE_HZ, 1] *= 0.1  # they differ in the third and fourth second
-    network = CountingNetwork()
-    deep_filter = DeepFilter(2, 0.0, network)
-
-    enhanced = np.concatenate([deep_filter.process(stereo), deep_filter.flush()])
-
-    parted_segments = 3 + ALIKE_HOPS // SEGMENT_HOPS
-    assert network.runs <= REHEARSALS + 17 + parted_segments
-    assert np.array_equal(enhanced[:, :1], denoise(speech))
-    apart = slice(0, 4 * RATE_HZ)
-    assert si_sdr_db(denoise(stereo[:, 1:].copy())[apart], enhanced[apart, 1:]) > 30
-    assert np.array_equal(enhanced[-RATE_HZ:, 0], enhanced[-RATE_HZ:, 1])
 
 
 def test_missing_weights_are_named(monkeypatch):
