@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from mixdown.dsp.autoregression import autocorrelation, fill_in, levinson
 from mixdown.dsp.processor import Block, as_block
@@ -21,7 +22,7 @@ _LEAST_FALLS = (30.0, 30.0, 14.0)
 
 #: How many samples it has at least; and the longest whose length is taken at its word.
 _LEAST_RUNS = (3, 2, 3)
-_LONGEST_RUN = 128
+_LONGEST_RUN = 1024
 
 #: What lies higher than the level by this share was not cut off there.
 _OVERSHOOTS = (0.02, 0.02, 0.35)
@@ -40,14 +41,39 @@ _PAIRS = 1
 _DEEPEST = 0.2
 _FAINTEST = 0.004
 
+#: ... and by how many of the steps that the samples are rounded to: the top of a wave of a few steps is flat, too.
+_LEAST_FALL_GRAINS = 16.0
+
 #: Levels are told apart in steps of 0.05 dB, from −48 dBFS to 48 dB over.
 _STEPS_PER_DB = 20
 _LOWEST_DBFS = -48.0
 _STEPS = 96 * _STEPS_PER_DB
 _NEAR_STEPS = 3 * _STEPS_PER_DB
 
-#: A signal of which this share lies flat at one level is a square wave, and meant.
-_LARGEST_SHARE = 0.2
+#: The share of tops at the level which are flat where it is clipped. Others are round, as a limiter leaves them.
+_LEAST_FLAT = 0.2
+
+#: One sample beyond the ends of a flat top the signal is lower by this share at most, on average: the edge of a
+#: square or a pulse falls at once. Two beyond, by this at least, and alike on both sides within this factor: what a
+#: filter has rounded falls by less, or on one side.
+_LARGEST_DROP = 0.8
+_LEAST_SECOND_DROP = 0.004
+_LARGEST_LEAN = 10.0
+
+#: Of so many tops another step follows, itself flat, where samples are rounded to few levels, as in telephony.
+_LARGEST_STEPPED = 0.25
+
+#: A signal of which more than this share lies flat at one level was made so, not cut off.
+_LARGEST_SHARES = (0.45, 0.45, 0.1)
+
+#: Where more than this share of tops that are only nearly flat follow each other evenly, a synthesizer plays.
+_LARGEST_EVEN = (1.0, 1.0, 0.3)
+
+#: What is counted of each kind, polarity and level: tops, the samples in them, tops that are round, how far the
+#: signal has fallen one sample beyond both ends, two samples before and two after, tops with a step beside them,
+#: tops as far from the one before as that was; the last one and its distance.
+_TOPS, _SAMPLES, _ROUND, _DROPS, _BEFORE, _AFTER, _STEPPED, _EVEN, _LAST, _DISTANCE = range(10)
+_COUNTS = 10
 
 #: Order of the model; times that it and the peaks are estimated from each other; times that those which come
 #: out too low are put back.
@@ -94,28 +120,29 @@ class ClipSurvey:
     Notes
     -----
     A flat top is a run of samples that hardly differ, beyond whose ends the signal falls off much
-    faster than beyond the top of a wave. One is nothing; many at one level, few at others, are
-    clipping, whatever the level: files are turned down after they were clipped. Where samples differ
-    by up to 3 %, as after lossy coding or filtering, more of them are asked for. Histograms are all
-    that is kept.
+    faster than beyond the top of a wave, and by many of the steps it was rounded to. One is nothing;
+    many at one level, few at others and few round ones beside them, are clipping, whatever the level:
+    files are turned down after they were clipped. Where samples differ by up to 3 %, as after lossy
+    coding or filtering, more of them are asked for. What a synthesizer made flat is no loss: squares
+    and pulses, whose edges fall at once, and what a filter has rounded of them. Counts by level are
+    all that is kept.
     """
 
     def __init__(self, channels: int) -> None:
         self._channels = channels
         margin = 2 * _LONGEST_RUN
         self._waiting = np.zeros((margin, channels), np.float32)
-        shape = (channels, len(_TOLERANCES), 2, _STEPS)
-        self._tops = np.zeros(shape, np.int64)
-        self._samples = np.zeros(shape, np.int64)
+        self._counts = np.zeros((channels, len(_TOLERANCES), 2, _STEPS, _COUNTS))
         self._highest = np.zeros((channels, 2))  # so far, of each polarity
+        self._bits = np.zeros((channels, 1), np.int64)  # that samples were seen to have
         self._frames = 0
 
     def push(self, block: Block) -> None:
         """Take the next block of the signal."""
         block = as_block(block, self._channels)
         if len(block):
-            self._frames += len(block)
             self._listen(block)
+            self._frames += len(block)
 
     def report(self) -> Clipping:
         """The clipping in all that was taken."""
@@ -145,9 +172,10 @@ class ClipSurvey:
             for channel in range(self._channels):
                 _count(
                     np.ascontiguousarray(samples[:, channel]),
+                    self._frames,
                     self._highest[channel],
-                    self._tops[channel],
-                    self._samples[channel],
+                    self._bits[channel],
+                    self._counts[channel],
                 )
         self._waiting = samples[-margin:].copy()
 
@@ -158,19 +186,23 @@ class ClipSurvey:
             return None, 0, 0
         highest_step = (20.0 * math.log10(highest) - _LOWEST_DBFS) * _STEPS_PER_DB
         for kind, tolerance in enumerate(_TOLERANCES):
-            tops, samples = self._tops[channel, kind, polarity], self._samples[channel, kind, polarity]
+            counts = self._counts[channel, kind, polarity]
+            tops = counts[:, _TOPS]
             spread = _SPREADS[kind]
-            together = np.convolve(tops, np.ones(2 * spread + 1, np.int64), "same")
-            nearby = np.convolve(tops, np.ones(2 * _NEAR_STEPS + 1, np.int64), "same")
+            together = np.convolve(tops, np.ones(2 * spread + 1), "same")
+            nearby = np.convolve(tops, np.ones(2 * _NEAR_STEPS + 1), "same")
             clipped = (together >= _LEAST_TOPS[kind]) & (together >= _LEAST_SHARES[kind] * nearby)
             clipped &= np.arange(_STEPS) >= highest_step - _LARGEST_DEPTHS_DB[kind] * _STEPS_PER_DB - 1
             if not clipped.any():
                 continue
             step = int(np.argmax(np.where(clipped, together, 0)))
             chosen = slice(max(0, step - spread), step + spread + 1)
-            count, total = int(tops[chosen].sum()), int(samples[chosen].sum())
-            if total > _LARGEST_SHARE * self._frames:
+            found = counts[chosen].sum(axis=0)
+            count, total = int(found[_TOPS]), int(found[_SAMPLES])
+            if total > _LARGEST_SHARES[kind] * self._frames:
                 break
+            if not _cut_off(found, kind):
+                continue
             steps = np.arange(_STEPS)[chosen]
             middle = float((steps * tops[chosen]).sum() / count) + 0.5
             level = 10.0 ** ((_LOWEST_DBFS + middle / _STEPS_PER_DB) / 20.0)
@@ -254,8 +286,19 @@ class ClipRepair:
         return result[skipped:]
 
 
+def _cut_off(found: NDArray[np.float64], kind: int) -> bool:
+    """Whether the tops at a level are those of a wave that was cut off, not of one that was made so."""
+    count = found[_TOPS]
+    if count < _LEAST_FLAT * (count + found[_ROUND]) or found[_EVEN] > _LARGEST_EVEN[kind] * count:
+        return False
+    low, high = sorted((float(found[_BEFORE]), float(found[_AFTER])))
+    if found[_DROPS] > 2.0 * _LARGEST_DROP * count or low < max(_LEAST_SECOND_DROP * count, high / _LARGEST_LEAN):
+        return False
+    return bool(found[_STEPPED] <= _LARGEST_STEPPED * count)
+
+
 @njit(nogil=True, cache=True, fastmath={"contract"})
-def _count(samples, highest, tops, lengths):  # type: ignore[no-untyped-def]
+def _count(samples, at, highest, bits, counts):  # type: ignore[no-untyped-def]
     """Count the flat tops that end within the samples, but for a margin at each end, by level."""
     for index in range(_LONGEST_RUN, len(samples) - _LONGEST_RUN):
         last = samples[index]
@@ -265,8 +308,7 @@ def _count(samples, highest, tops, lengths):  # type: ignore[no-untyped-def]
             continue
         if last > highest[polarity]:
             if last > highest[polarity] * (1.0 + _TOLERANCES[_PAIRS]):
-                tops[_PAIRS, polarity] = 0
-                lengths[_PAIRS, polarity] = 0
+                counts[_PAIRS, polarity] = 0.0
             highest[polarity] = last
         beyond, before = sign * samples[index + 1], sign * samples[index - 1]
         if beyond > last * (1.0 - _TOLERANCES[0]) or before < last * (1.0 - 2.0 * _TOLERANCES[-1]):
@@ -280,15 +322,43 @@ def _count(samples, highest, tops, lengths):  # type: ignore[no-untyped-def]
             length = _length(samples, index, sign, tolerance)
             if length < _LEAST_RUNS[kind]:
                 continue
-            fall = _LEAST_FALLS[kind] * tolerance
             level = sign * samples[index - length // 2]
-            left, right = sign * samples[index + 1 - 2 * length], sign * samples[index + length]
-            if max(left, right) > level * (1.0 - 0.5 * fall) or left + right > 2.0 * level * (1.0 - fall):
-                continue
             step = int((20.0 * math.log10(level) - _LOWEST_DBFS) * _STEPS_PER_DB)
             if 0 <= step < _STEPS:
-                tops[kind, polarity, step] += 1
-                lengths[kind, polarity, step] += length
+                grain = _grain(samples, index - length, index + 2, bits)
+                fall = max(_LEAST_FALLS[kind] * tolerance, _LEAST_FALL_GRAINS * grain / level)
+                _count_top(samples, index, length, at, fall, counts[kind, polarity, step])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _grain(samples, start, stop, bits):  # type: ignore[no-untyped-def]
+    """The step that all samples seen so far are multiples of, these being seen now; 24 bits are the finest."""
+    for index in range(start, stop):
+        bits[0] |= int(abs(samples[index]) * 8_388_608.0 + 0.5)
+    return float(bits[0] & -bits[0]) / 8_388_608.0
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def _count_top(samples, last, length, at, fall, counts):  # type: ignore[no-untyped-def]
+    """Count one top, of this length up to its last sample; round where the signal falls by less than it must."""
+    level = abs(samples[last - length // 2])
+    sign = 1.0 if samples[last] > 0.0 else -1.0
+    left, right = sign * samples[last + 1 - 2 * length], sign * samples[last + length]
+    if max(left, right) > level * (1.0 - 0.5 * fall) or left + right > 2.0 * level * (1.0 - fall):
+        counts[_ROUND] += 1.0
+        return
+    counts[_TOPS] += 1.0
+    counts[_SAMPLES] += length
+    counts[_DROPS] += 2.0 - sign * (samples[last - length] + samples[last + 1]) / level
+    counts[_BEFORE] += 1.0 - sign * samples[last - length - 1] / level
+    counts[_AFTER] += 1.0 - sign * samples[last + 2] / level
+    if samples[last + 1] == samples[last + 2] or samples[last - length] == samples[last - length - 1]:
+        counts[_STEPPED] += 1.0
+    distance = at + last - counts[_LAST]
+    if abs(distance - counts[_DISTANCE]) <= 1.0 + 0.02 * distance:
+        counts[_EVEN] += 1.0
+    counts[_LAST] = at + last
+    counts[_DISTANCE] = distance
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
