@@ -9,7 +9,7 @@ from flows.orchestrate import run_to_end
 from mixdown.model import Analyze, JobRecord
 from mixdown.submission import job_specs
 from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words
+from mixdown.wording import delivered_words, recordings_words
 
 
 @flow(name="analyze-audio", persist_result=False)
@@ -29,5 +29,5 @@ def analyze_audio(
     """
     work = Analyze(presets=tuple(presets), music=music)
     specs = job_specs(expand(sources), work, notify_url=notify_url)
-    records = run_to_end(specs, title=f"{len(specs)} recordings")
+    records = run_to_end(specs, title=recordings_words(len(specs)))
     return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

@@ -12,7 +12,7 @@ from mixdown.errors import JobFailed
 from mixdown.model import JobRecord, NeverWorse, OutputSpec, Source, Status
 from mixdown.submission import enhance_specs, only
 from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words
+from mixdown.wording import delivered_words, recordings_words
 from tasks.studio import preset_folder
 
 
@@ -105,5 +105,5 @@ def process_batch(
         never_worse,
         preset_folder(),
     )
-    records = run_to_end(specs, title=f"{len(specs)} recordings")
+    records = run_to_end(specs, title=recordings_words(len(specs)))
     return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

@@ -10,7 +10,7 @@ from flows.orchestrate import run_to_end
 from mixdown.model import JobRecord, OutputSpec, Transform
 from mixdown.submission import job_specs
 from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words
+from mixdown.wording import delivered_words, recordings_words
 
 
 @flow(name="transform-audio", persist_result=False)
@@ -32,5 +32,5 @@ def transform_audio(
     """
     recordings = expand(sources, deliver_to=deliver_to)
     specs = job_specs(recordings, Transform(steps=tuple(steps)), outputs, deliver_to, notify_url)
-    records = run_to_end(specs, title=f"{len(specs)} recordings")
+    records = run_to_end(specs, title=recordings_words(len(specs)))
     return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]

@@ -59,6 +59,11 @@ def _only_analyzed(records: Sequence[JobRecord]) -> bool:
     return bool(records) and all(isinstance(record.spec.work, Analyze) for record in records)
 
 
+def recordings_words(count: int) -> str:
+    """So many recordings: `1 recording`, `12 recordings`."""
+    return f"{count:,} recording{'' if count == 1 else 's'}"
+
+
 def place_words(uri: str) -> str:
     """Where something lies: a path for what is on this machine, else its address."""
     parts = urlsplit(uri)

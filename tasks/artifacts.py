@@ -106,12 +106,12 @@ def job_page(record: JobRecord, picture: bytes) -> str:
     found = "".join(f"\n- {_plain(note)}" for note in result.notes)
     places = [master.delivered_uri or master.object.uri for master in result.renditions]
     beside = [result.report.uri, *(each.object.uri for each in result.attachments)]
-    files = "\n".join(f"- `{place_words(uri)}`" for uri in [*places, *beside])
+    files = "\n".join(place_words(uri) for uri in [*places, *beside])
     return (
         f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
         f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result) or 'measured')}\n{found}\n{warnings}"
         f"{_against_the_source(result)}"
-        f"\n## Files\n\n{files}\n"
+        f"\n## Files\n\n```\n{files}\n```\n"
     )
 
 
