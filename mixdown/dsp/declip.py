@@ -51,7 +51,7 @@ _STEPS = 96 * _STEPS_PER_DB
 _NEAR_STEPS = 3 * _STEPS_PER_DB
 
 #: The share of tops at the level which are flat where it is clipped. Others are round, as a limiter leaves them.
-_LEAST_FLAT = 0.2
+_LEAST_FLATS = (0.4, 0.3, 0.2)
 
 #: One sample beyond the ends of a flat top the signal is lower by this share at most, on average: the edge of a
 #: square or a pulse falls at once. Two beyond, by this at least, and alike on both sides within this factor: what a
@@ -289,7 +289,7 @@ class ClipRepair:
 def _cut_off(found: NDArray[np.float64], kind: int) -> bool:
     """Whether the tops at a level are those of a wave that was cut off, not of one that was made so."""
     count = found[_TOPS]
-    if count < _LEAST_FLAT * (count + found[_ROUND]) or found[_EVEN] > _LARGEST_EVEN[kind] * count:
+    if count < _LEAST_FLATS[kind] * (count + found[_ROUND]) or found[_EVEN] > _LARGEST_EVEN[kind] * count:
         return False
     low, high = sorted((float(found[_BEFORE]), float(found[_AFTER])))
     if found[_DROPS] > 2.0 * _LARGEST_DROP * count or low < max(_LEAST_SECOND_DROP * count, high / _LARGEST_LEAN):

@@ -60,6 +60,7 @@ def test_a_tone_is_as_loud_as_it_was_made(analyzed: Analyzed):
     assert measured(analysis, "dc_offset") == pytest.approx(0.0, abs=1e-5)
     assert analysis.measures["hum_hz"] is None
     assert analysis.measures["stereo_correlation"] is None
+    assert measured(analysis, "clipped_runs") == 0
 
 
 @pytest.mark.parametrize("floor_dbfs", [-45.0, -60.0, -72.0])
