@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,12 @@ from rich.table import Table
 
 #: Waits for a command and says what it took. Small, as a child's peak begins with that of its parent.
 _WAITER = """
-import json, resource, subprocess, sys
+import json, resource, subprocess, sys, time
+began_s = time.monotonic()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+wall_s = time.monotonic() - began_s
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]))
+print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, wall_s]))
 """
 
 
@@ -27,6 +30,7 @@ class Cost(NamedTuple):
 
     cpu_s: float
     peak_mib: float
+    wall_s: float
 
 
 def of_command(command: Sequence[str]) -> Cost:
@@ -42,22 +46,23 @@ def of_ours(script: str, name: str, source: Path) -> Cost:
 def tell(work: Callable[[], object], warm_up: Callable[[], object]) -> None:
     """Do some work and print what it took as JSON; what the warm-up loads and compiles is not counted."""
     warm_up()
-    before_s = _cpu_s()
+    before_s, began_s = _cpu_s(), time.monotonic()
     work()
-    spent_s = _cpu_s() - before_s
-    print(json.dumps([spent_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    spent_s, wall_s = _cpu_s() - before_s, time.monotonic() - began_s
+    print(json.dumps([spent_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, wall_s]))
 
 
 def show(title: str, costs: dict[str, Cost], base: str, duration_s: float, console: Console) -> None:
     """Print a table of costs as ratios to one of them."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for heading in ("CPU s", "× realtime", "peak MiB", f"CPU ÷ {base}", f"memory ÷ {base}"):
+    for heading in ("CPU s", "wall s", "× realtime", "peak MiB", f"CPU ÷ {base}", f"memory ÷ {base}"):
         table.add_column(heading, justify="right")
     for name, cost in costs.items():
         table.add_row(
             name,
             f"{cost.cpu_s:.2f}",
+            f"{cost.wall_s:.2f}",
             f"{duration_s / cost.cpu_s:.0f}",
             f"{cost.peak_mib:.0f}",
             f"{cost.cpu_s / costs[base].cpu_s:.2f}",

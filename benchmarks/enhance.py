@@ -1,25 +1,22 @@
 """What mastering costs, against decoding and encoding alone: python benchmarks/enhance.py FILE
 
-Prints, in one run, the CPU seconds (user and system, child processes included) and the peak memory of each
-contender that is installed. Each runs in a fresh process; ours work on the first seconds of the file before
+Prints, in one run, the CPU seconds (user and system, child processes included), wall time and peak memory of each
+contender that is installed. Ours do what a job does: the preset's chain, the measuring of the delivered bytes,
+and the comparison with the source. Each runs in a fresh process; ours work on the first seconds of the file before
 the clock starts, so that loading and compiling are not counted.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+import costs
 from rich.console import Console
-from rich.table import Table
 
 from mixdown.codec.decode import open_audio
 from mixdown.codec.encode import bitrate_kbps, encodable_rate_hz, open_writer
@@ -27,20 +24,16 @@ from mixdown.codec.probe import probe
 from mixdown.codec.remix import remix
 from mixdown.dsp.processor import run
 from mixdown.dsp.resample import Resampler
-from mixdown.model import AudioFormat, Enhance, Limits, NoiseReduction, OutputSpec
+from mixdown.model import EDITS, AudioFormat, Enhance, Limits, NoiseReduction, OutputSpec
 
 LIMITS = Limits()
 WARM_UP_S = 5
 PRESET = "podcast"
-TARGET_LUFS, CEILING_DBTP = "-16", "-1"  # of the preset, for those who have no presets
 MP3 = OutputSpec(format=AudioFormat.mp3)
 
-
-class Cost(NamedTuple):
-    """What one contender took."""
-
-    cpu_s: float
-    peak_mib: float
+#: The preset for those who have no presets: its level, and filters that come nearest to its steps.
+TARGET_LUFS, CEILING_DBTP = "-16", "-1"
+FILTERS = "highpass=f=80:p=2,highpass=f=80:p=2,deesser,acompressor=threshold=-20dB:ratio=2:attack=10:release=200"
 
 
 # -- ours: functions of a recording and an empty folder -------------------------------------------
@@ -59,34 +52,50 @@ def transcode(source: Path, folder: Path) -> None:
 
 
 def enhance(source: Path, folder: Path) -> None:
-    """The product without noise reduction."""
+    """A job without noise reduction."""
     _enhance(source, folder, NoiseReduction.off)
 
 
-def enhance_and_denoise(source: Path, folder: Path) -> None:
-    """The product."""
+def denoise(source: Path, folder: Path) -> None:
+    """A job as the preset has it."""
     _enhance(source, folder, NoiseReduction.db18)
+
+
+def denoise_fully(source: Path, folder: Path) -> None:
+    """A job with noise reduction at full strength."""
+    _enhance(source, folder, NoiseReduction.full)
 
 
 def _enhance(source: Path, folder: Path, reduction: NoiseReduction) -> None:
     # Imported here: the memory of decoding and encoding alone is not to be that of all.
     from mixdown.chain import effective_steps
+    from mixdown.quality import Hearing, compare, is_spectral
     from mixdown.render import render
 
-    render(
-        source,
-        effective_steps(Enhance(preset=PRESET, noise_reduction=reduction)),
-        (MP3,),
-        folder,
-        name=source.name,
-    )
+    steps = effective_steps(Enhance(preset=PRESET, noise_reduction=reduction))
+    rendered = render(source, steps, (MP3,), folder, name=source.name, listen=Hearing)
+    if rendered.heard is None:
+        raise RuntimeError("nothing was heard")
+    before, (after,) = rendered.heard
+    edited = any(isinstance(step, EDITS) for step in steps)
+    compare(before, after, speech_scores=is_spectral(steps), edited=edited)
 
 
 OURS: dict[str, Callable[[Path, Path], None]] = {
     "codec alone": transcode,
     "enhance": enhance,
-    "enhance + denoise": enhance_and_denoise,
+    "enhance, noise 18 dB": denoise,
+    "enhance, noise full": denoise_fully,
 }
+
+
+def steps_in_words() -> str:
+    """The steps of the preset, noise reduction left out."""
+    from mixdown.chain import effective_steps
+
+    return ", ".join(
+        step.kind for step in effective_steps(Enhance(preset=PRESET, noise_reduction=NoiseReduction.off))
+    )
 
 
 # -- others: command lines ------------------------------------------------------------------------
@@ -99,7 +108,7 @@ def others(source: Path, folder: Path) -> dict[str, list[str]]:
     kbps = bitrate_kbps(MP3, sample_rate_hz=rate_hz, channels=min(found.channels, 2))
     encoder = ["-c:a", "libmp3lame", "-b:a", f"{kbps}k", "-ar", str(rate_hz)]
     decode = ["ffmpeg", "-v", "error", "-y", "-threads", "1", "-i", str(source), "-map", "0:a:0"]
-    levels = ["-t", TARGET_LUFS, "-tp", CEILING_DBTP]
+    levels = ["-t", TARGET_LUFS, "-tp", CEILING_DBTP, "-prf", FILTERS]
     return {
         "ffmpeg alone": [*decode, *encoder, "-threads", "1", str(folder / "ffmpeg.mp3")],
         "ffmpeg-normalize": ["ffmpeg-normalize", str(source), *levels, *encoder, "-o", str(folder / "norm.mp3")],
@@ -108,26 +117,15 @@ def others(source: Path, folder: Path) -> dict[str, list[str]]:
 
 # -- measuring ------------------------------------------------------------------------------------
 
-#: Waits for a command and says what it took. Small, as a child's peak begins with that of its parent.
-_WAITER = """
-import json, resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]))
-"""
 
-
-def cost_of_ours(name: str, source: Path) -> Cost:
-    """What one of ours takes, measured in this process, which must be fresh."""
+def tell(name: str, source: Path) -> None:
+    """Print what one of ours takes, measured in this process, which must be fresh."""
     with tempfile.TemporaryDirectory() as scratch:
         folders = [Path(scratch, purpose) for purpose in ("warm-up", "work")]
         for folder in folders:
             folder.mkdir()
-        OURS[name](_excerpt(source, Path(scratch)), folders[0])
-        before_s = _cpu_s()
-        OURS[name](source, folders[1])
-        spent_s = _cpu_s() - before_s
-    return Cost(cpu_s=spent_s, peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        excerpt = _excerpt(source, Path(scratch))
+        costs.tell(lambda: OURS[name](source, folders[1]), lambda: OURS[name](excerpt, folders[0]))
 
 
 def _excerpt(source: Path, folder: Path) -> Path:
@@ -144,67 +142,38 @@ def _excerpt(source: Path, folder: Path) -> Path:
     return path
 
 
-def _cpu_s() -> float:
-    """CPU time of this process and its finished children."""
-    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _measured_by(command: list[str]) -> Cost:
-    """The cost that a fresh process measures and prints as JSON."""
-    done = subprocess.run([sys.executable, *command], check=True, stdout=subprocess.PIPE)
-    return Cost(*json.loads(done.stdout))
-
-
-def compare(source: Path, console: Console) -> dict[str, Cost]:
-    """Run everybody who is installed."""
-    costs: dict[str, Cost] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        commands = others(source, Path(scratch))
-        for name in ("codec alone", "ffmpeg alone", "enhance", "enhance + denoise", "ffmpeg-normalize"):
-            with console.status(f"{name} …"):
-                if name in OURS:
-                    costs[name] = _measured_by([__file__, str(source), "--only", name])
-                elif shutil.which(commands[name][0]):
-                    costs[name] = _measured_by(["-I", "-c", _WAITER, *commands[name]])
-    return costs
-
-
-def show(source: Path, costs: dict[str, Cost], console: Console) -> None:
-    """Print the table."""
-    duration_s = probe(source, name=source.name, limits=LIMITS).duration_s or 0.0
-    table = Table(title=f"{source.name}, {duration_s / 60:.1f} min, to MP3", title_justify="left")
-    table.add_column("")
-    for heading in ("CPU s", "× realtime", "peak MiB", "÷ codec", "÷ ffmpeg"):
-        table.add_column(heading, justify="right")
-    for name, cost in costs.items():
-        bases = [costs.get("codec alone"), costs.get("ffmpeg alone")]
-        ratios = [f"{cost.cpu_s / base.cpu_s:.2f}" if base else "–" for base in bases]
-        speed = f"{duration_s / cost.cpu_s:.0f}"
-        table.add_row(name, f"{cost.cpu_s:.2f}", speed, f"{cost.peak_mib:.0f}", *ratios)
-    console.print(table)
-    absent = [name for name in ("ffmpeg alone", "ffmpeg-normalize") if name not in costs]
-    if absent:
-        console.print(f"Not installed: {', '.join(absent)}.", style="dim")
-    console.print(
-        f"CPU: user and system, children included, of a fresh process each. Ours after {WARM_UP_S} s of the "
-        "file as a warm-up, so loading and compiling are not counted. Alone: decode and encode, nothing "
-        "between. Peak memory is of the whole process.",
-        style="dim",
-    )
-
-
 def main() -> None:
     """Compare all, or measure one for the comparison."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path, metavar="FILE", help="a recording of some minutes")
     parser.add_argument("--only", choices=OURS, help="measure one of ours, and print JSON")
     arguments = parser.parse_args()
+    source = arguments.file
     if arguments.only:
-        print(json.dumps(cost_of_ours(arguments.only, arguments.file)))
-    else:
-        console = Console()
-        show(arguments.file, compare(arguments.file, console), console)
+        tell(arguments.only, source)
+        return
+    console = Console()
+    found: dict[str, costs.Cost] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        commands = others(source, Path(scratch))
+        absent = [command[0] for command in commands.values() if not shutil.which(command[0])]
+        if "ffmpeg" in absent:
+            sys.exit("ffmpeg is not installed: it is what all others are held against.")
+        for name, command in commands.items():
+            if command[0] not in absent:
+                found[name] = costs.of_command(command)
+        for name in OURS:
+            found[name] = costs.of_ours(__file__, name, source)
+    duration_s = probe(source, name=source.name, limits=LIMITS).duration_s or 0.0
+    costs.show(f"{source.name}, {duration_s / 60:.1f} min, to MP3", found, "ffmpeg alone", duration_s, console)
+    if absent:
+        console.print(f"Not installed: {', '.join(absent)}.", style="dim")
+    console.print(
+        f"Enhance: the preset {PRESET} ({steps_in_words()}), measured on the delivered bytes and compared with the"
+        f" source. Ours after {WARM_UP_S} s of the file as a warm-up. Alone: decode and encode, nothing between."
+        f" ffmpeg-normalize: two passes, with {FILTERS}.",
+        style="dim",
+    )
 
 
 if __name__ == "__main__":
