@@ -8,7 +8,6 @@ beginning before it works on it, it hears quiet recordings louder than they are,
 
 from __future__ import annotations
 
-import copy
 import math
 
 import numpy as np
@@ -144,15 +143,19 @@ def _filter(
 class _Listener:
     """What the network is told of a channel, and what it remembers of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: _Listener | None = None) -> None:
+        self._loud_dbfs = -math.inf if before is None else before.loudness()
         self._mean_db = np.linspace(-60, -90, BANDS)
         self._mean_norm = np.linspace(0.001, 0.0001, FILTERED_BINS)
         self._levels = np.zeros((CONTEXT_HOPS, BANDS), np.float32)
         self._shapes = np.zeros((2, CONTEXT_HOPS, FILTERED_BINS), np.float32)
         self._memory = Memory.empty()
         self._rehearsals = 0
-        self._loud_dbfs = -math.inf
         self._gain_db = 0.0
+
+    def loudness(self) -> float:
+        """Level of the loud hops heard lately, in dBFS."""
+        return self._loud_dbfs
 
     def listen(self, heard: NDArray[np.complex64], hops: int, network: Network) -> Decisions:
         """Gains and filters for the next ``hops``, from the spectra heard: fewer of them at the end."""
@@ -320,11 +323,14 @@ class DeepFilter:
         mixed = self._downmix.mix(heard)
         if all(channel.silent for channel in self._channels):
             return [None] * len(heard)
+        # Who parts or meets begins anew: after two voices at once the network stays wary for many seconds.
         if self._downmix.apart and not self._apart:
             for channel in self._channels:
-                channel.listener = copy.deepcopy(self._listener)
+                channel.listener = _Listener(self._listener)
         elif self._apart and not self._downmix.apart:
-            self._listener = self._channels[0].listener
+            self._listener = _Listener(
+                max((channel.listener for channel in self._channels), key=_Listener.loudness)
+            )
         self._apart = self._downmix.apart
         if not self._apart:
             return [self._listener.listen(mixed, hops, self._network)] * len(heard)
