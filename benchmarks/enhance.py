@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import costs
@@ -73,12 +74,14 @@ def _enhance(source: Path, folder: Path, reduction: NoiseReduction) -> None:
     from mixdown.render import render
 
     steps = effective_steps(Enhance(preset=PRESET, noise_reduction=reduction))
-    rendered = render(source, steps, (MP3,), folder, name=source.name, listen=Hearing)
+    spectral = is_spectral(steps)
+    listen = partial(Hearing, excerpts=spectral)
+    rendered = render(source, steps, (MP3,), folder, name=source.name, listen=listen)
     if rendered.heard is None:
         raise RuntimeError("nothing was heard")
     before, (after,) = rendered.heard
     edited = any(isinstance(step, EDITS) for step in steps)
-    compare(before, after, speech_scores=is_spectral(steps), edited=edited)
+    compare(before, after, speech_scores=spectral, edited=edited)
 
 
 OURS: dict[str, Callable[[Path, Path], None]] = {
