@@ -165,7 +165,7 @@ def test_one_silent_side_stays_silent(voices):
 
 
 def test_channels_part_and_meet_again(voices):
-    """A pair on a side each between passages with a voice in the middle: all are clear after two seconds at most."""
+    """A pair on a side each between passages with a voice in the middle: all are clear in two seconds at most."""
     host, guest = (voice[: 4 * RATE_HZ] for voice in voices)
     pair = np.concatenate([host, guest], axis=1)
     programme = np.concatenate([np.repeat(host, 2, axis=1), pair, np.repeat(guest, 2, axis=1)])
