@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--preset", action="append", choices=presets.names(), help="repeat; default: all")
     parser.add_argument("--format", action="append", type=AudioFormat, choices=list(AudioFormat), help="likewise")
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=max(110, Console().width))  # the table needs as much
     wanted = asked.preset or presets.names()
     found: list[Delivered] = []
     done = 0
