@@ -28,6 +28,9 @@ _MOST_ROUNDS = 5
 #: speech, noise and music. The first run so tells what the next dB is worth, mostly well enough to need no second.
 _LOSS_EXPONENT = 1.5
 
+#: Yet of a limiter that works hard, no more than this part of a dB is foreseen to be lost: a leap is no guess.
+_MOST_FORESEEN = 0.4
+
 #: The least part of a dB of drive that is taken to become loudness, so that no step is a leap.
 _LEAST_KEPT = 0.2
 
@@ -115,7 +118,7 @@ class Mastering:
             if abs(short_lu) <= TOLERANCE_LU or gain_db >= LARGEST_GAIN_DB:
                 break
             if gain_before_db is None:
-                lost = min(1.0, max(0.0, _LOSS_EXPONENT * short_lu / (gain_db - idle_gain_db)))
+                lost = min(_MOST_FORESEEN, _LOSS_EXPONENT * short_lu / (gain_db - idle_gain_db))
             else:
                 lost = 1.0 - (short_before_lu - short_lu) / (gain_db - gain_before_db)
             lost = min(1.0 - _LEAST_KEPT, max(0.0, lost))
