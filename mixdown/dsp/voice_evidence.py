@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -45,37 +48,46 @@ def evidence(features: NDArray[np.floating]) -> NDArray[np.float32]:
     tilt_db = np.clip(levels_db - level_db[:, None], -_LARGEST_DB, 10.0)
     voiced = np.clip(values[:, vf.HARMONICITY], 0.0, 1.5)
     syllables, depth = _modulation(envelope_db, floor_db)
-    columns = [
-        above_db / 40.0,
-        _mean(above_db, 1.0) / 40.0,
-        _mean(above_db, 3.0) / 40.0,
-        _deviation(np.clip(level_db, floor_db, None), 1.0) / 15.0,
-        _deviation(np.clip(level_db, floor_db, None), 3.0) / 15.0,
-        *(bands_above_db[:, pair : pair + 2].mean(axis=1) / 40.0 for pair in range(0, vf.BANDS, 2)),
-        *(tilt_db[:, pair : pair + 2].mean(axis=1) / 40.0 for pair in range(0, vf.BANDS, 2)),
-        syllables,
-        _mean(syllables, 1.0),
-        depth,
-        voiced,
-        _mean(voiced, 0.5),
-        _mean(voiced, 2.0),
-        _highest(voiced, 0.5),
-        _highest(voiced, 1.5),
-        _deviation(voiced, 1.0),
-        values[:, vf.FLATNESS],
-        _mean(values[:, vf.FLATNESS], 1.5),
-        np.clip(values[:, vf.FLUX], 0.0, 20.0) / 20.0,
-        _mean(np.clip(values[:, vf.FLUX], 0.0, 20.0), 1.0) / 20.0,
-        values[:, vf.PARTIALS],
-        _mean(values[:, vf.PARTIALS], 1.0),
-        values[:, vf.STEADY],
-        _mean(values[:, vf.STEADY], 1.0),
-        _mean(values[:, vf.STEADY], 4.0),
-        values[:, vf.LONG],
-        _mean(values[:, vf.LONG], 1.5),
-        _mean(values[:, vf.LONG], 5.0),
+    # Made one by one, as they are written: three hours of all of them are 15 MB.
+    columns: list[Callable[[], NDArray[np.floating]]] = [
+        lambda: above_db / 40.0,
+        lambda: _mean(above_db, 1.0) / 40.0,
+        lambda: _mean(above_db, 3.0) / 40.0,
+        lambda: _deviation(np.clip(level_db, floor_db, None), 1.0) / 15.0,
+        lambda: _deviation(np.clip(level_db, floor_db, None), 3.0) / 15.0,
+        *(partial(_pair, bands_above_db, band) for band in range(0, vf.BANDS, 2)),
+        *(partial(_pair, tilt_db, band) for band in range(0, vf.BANDS, 2)),
+        lambda: syllables,
+        lambda: _mean(syllables, 1.0),
+        lambda: depth,
+        lambda: voiced,
+        lambda: _mean(voiced, 0.5),
+        lambda: _mean(voiced, 2.0),
+        lambda: _highest(voiced, 0.5),
+        lambda: _highest(voiced, 1.5),
+        lambda: _deviation(voiced, 1.0),
+        lambda: values[:, vf.FLATNESS],
+        lambda: _mean(values[:, vf.FLATNESS], 1.5),
+        lambda: np.clip(values[:, vf.FLUX], 0.0, 20.0) / 20.0,
+        lambda: _mean(np.clip(values[:, vf.FLUX], 0.0, 20.0), 1.0) / 20.0,
+        lambda: values[:, vf.PARTIALS],
+        lambda: _mean(values[:, vf.PARTIALS], 1.0),
+        lambda: values[:, vf.STEADY],
+        lambda: _mean(values[:, vf.STEADY], 1.0),
+        lambda: _mean(values[:, vf.STEADY], 4.0),
+        lambda: values[:, vf.LONG],
+        lambda: _mean(values[:, vf.LONG], 1.5),
+        lambda: _mean(values[:, vf.LONG], 5.0),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    together = np.empty((len(values), len(columns)), np.float32)
+    for index, column in enumerate(columns):
+        together[:, index] = column()
+    return together
+
+
+def _pair(levels_db: NDArray[np.float32], band: int) -> NDArray[np.floating]:
+    """The mean of two neighboring bands, in 40 dB."""
+    return levels_db[:, band : band + 2].mean(axis=1) / 40.0
 
 
 def _steps(seconds: float) -> int:
