@@ -25,6 +25,7 @@ from mixdown.codec.probe import probe
 from mixdown.codec.remix import remix
 from mixdown.dsp.processor import run
 from mixdown.dsp.resample import Resampler
+from mixdown.heap import give_back
 from mixdown.model import EDITS, AudioFormat, Enhance, Limits, NoiseReduction, OutputSpec
 
 LIMITS = Limits()
@@ -80,6 +81,7 @@ def _enhance(source: Path, folder: Path, reduction: NoiseReduction) -> None:
     if rendered.heard is None:
         raise RuntimeError("nothing was heard")
     before, (after,) = rendered.heard
+    give_back()
     edited = any(isinstance(step, EDITS) for step in steps)
     compare(before, after, speech_scores=spectral, edited=edited)
 

@@ -14,6 +14,7 @@ from mixdown.analysis import analysis_files, analyze
 from mixdown.analysis.attachments import MEDIA_TYPES
 from mixdown.chain import effective_steps
 from mixdown.findings import Processed, Validated, completed
+from mixdown.heap import give_back
 from mixdown.intake import fetched_into
 from mixdown.model import (
     EDITS,
@@ -116,6 +117,7 @@ class _Job:
         if rendered.heard is None:
             return _Attempt(rendered, ())
         before, after = rendered.heard
+        give_back()  # scoring speech takes most of a job's memory
         edited = any(isinstance(step, EDITS) for step in steps)
         # Speech is scored once: what the outputs differ by is the codec, which it is nearly deaf to.
         comparisons = tuple(
