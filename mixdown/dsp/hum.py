@@ -1,4 +1,4 @@
-"""Mains hum: whether there is any, on which lines, and notches at those."""
+"""Mains hum: whether there is any, and on which lines."""
 
 from __future__ import annotations
 
@@ -61,16 +61,8 @@ _PROGRAMME_DB = -2.0
 #: One of the first harmonics must be there: a lone line higher up is something else.
 _LOWEST_HARMONICS = 4
 
-#: Notches: not narrower than this (they ring), not deeper than this.
+#: Notches are not narrower than this (they ring).
 _NARROWEST_HZ = 1.5
-_DEEPEST_DB = 50.0
-
-#: What a notch takes off more than a line stands above what surrounds it.
-_BURIED_DB = 6.0
-
-#: After this much digital silence a notch forgets the hum, within the same time again.
-_SILENCE_S = 0.1
-_FORGETTING_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,65 +269,6 @@ def _refined_hz(
     return float(np.sum(weights * (at + shift) * bin_hz / numbers) / weights.sum())
 
 
-class HumNotches:
-    """Narrow notches at the lines of a hum.
-
-    Parameters
-    ----------
-    hum : Hum
-        Of the same signal. Without lines the signal passes through.
-    sample_rate_hz : int
-    channels : int
-
-    Notes
-    -----
-    Each notch is 1 − (1 − d)·B(z), B a band-pass of second order and unit gain (Regalia & Mitra 1987,
-    "Tunable digital frequency response equalization filters"), d what takes its line 6 dB below what
-    surrounds it. In double precision, no latency. A second after it begins the hum is gone; digital
-    silence makes the notches forget.
-    """
-
-    def __init__(self, hum: Hum, *, sample_rate_hz: int, channels: int) -> None:
-        self._channels = channels
-        lines = [line for line in hum.lines if line.frequency_hz < 0.45 * sample_rate_hz]
-        self._coefficients = np.array([_notch(line, sample_rate_hz) for line in lines]).reshape(-1, 5)
-        self._state = np.zeros((channels, len(lines), 2))
-        self._silent_frames = np.zeros(channels, np.int64)
-        self._silence_frames = round(_SILENCE_S * sample_rate_hz)
-        self._forgetting = math.exp(-1.0 / (_FORGETTING_S * sample_rate_hz))
-
-    def process(self, block: Block) -> Block:
-        """The block without the hum; same shape."""
-        block = as_block(block, self._channels)
-        cleaned = np.empty_like(block)
-        _filter(
-            block,
-            cleaned,
-            self._coefficients,
-            self._state,
-            self._silent_frames,
-            self._silence_frames,
-            self._forgetting,
-        )
-        return cleaned
-
-    def flush(self) -> Block:
-        """Nothing: no frames are held back."""
-        return np.zeros((0, self._channels), np.float32)
-
-
-def _notch(line: HumLine, sample_rate_hz: int) -> tuple[float, float, float, float, float]:
-    """b₀, b₁, b₂, −a₁, −a₂ of the notch for a line."""
-    depth = 10.0 ** (-min(line.prominence_db + _BURIED_DB, _DEEPEST_DB) / 20.0)
-    angle = 2.0 * math.pi * line.frequency_hz / sample_rate_hz
-    width = math.tan(math.pi * line.bandwidth_hz / sample_rate_hz)
-    radius = (1.0 - width) / (1.0 + width)
-    # All-pass A(z) = (r − c·z⁻¹ + z⁻²) / (1 − c·z⁻¹ + r·z⁻²); the notch is (1 + d)/2 + (1 − d)/2 · A.
-    middle = math.cos(angle) * (1.0 + radius)
-    plain, passed = (1.0 + depth) / 2.0, (1.0 - depth) / 2.0
-    return plain + passed * radius, -middle, plain * radius + passed, middle, -radius
-
-
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _stand_out(level_dbfs, bin_hz, prominence_db):  # type: ignore[no-untyped-def]
     """How far each bin stands above the median within 12 Hz, and above its skirts from 1 to 3 Hz away."""
@@ -356,29 +289,3 @@ def _stand_out(level_dbfs, bin_hz, prominence_db):  # type: ignore[no-untyped-de
                 highest = max(highest, level_dbfs[at + distance])
         above_median, above_skirts = level_dbfs[at] - surroundings[at], level_dbfs[at] - highest
         prominence_db[at] = above_median if above_skirts >= _SKIRT_DB else min(above_median, above_skirts)
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _filter(block, cleaned, coefficients, state, silent, silence_frames, forgetting):  # type: ignore[no-untyped-def]
-    """Run every notch over a block (transposed direct form II)."""
-    frames, channels = block.shape
-    sections = len(coefficients)
-    for channel in range(channels):
-        quiet = silent[channel]
-        for frame in range(frames):
-            sample = np.float64(block[frame, channel])
-            quiet = quiet + 1 if sample == 0.0 else 0
-            for section in range(sections):
-                b0, b1, b2, a1, a2 = coefficients[section]
-                result = b0 * sample + state[channel, section, 0]
-                state[channel, section, 0] = b1 * sample + a1 * result + state[channel, section, 1]
-                state[channel, section, 1] = b2 * sample + a2 * result
-                sample = result
-            cleaned[frame, channel] = sample
-            if quiet > silence_frames:
-                # Both states together: they nearly cancel each other.
-                kept = forgetting if quiet < 2 * silence_frames else 0.0
-                for section in range(sections):
-                    state[channel, section, 0] *= kept
-                    state[channel, section, 1] *= kept
-        silent[channel] = quiet

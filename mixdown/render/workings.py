@@ -19,7 +19,8 @@ from mixdown.dsp.deess import DeEsser
 from mixdown.dsp.denoise import Denoiser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
-from mixdown.dsp.hum import Hum, HumNotches, HumSurvey
+from mixdown.dsp.hum import Hum, HumSurvey
+from mixdown.dsp.hum_notches import HumNotches
 from mixdown.dsp.leveller import GainRide, ride
 from mixdown.dsp.logmmse import LogMmse
 from mixdown.dsp.loudness import LoudnessCourse, LoudnessMeter

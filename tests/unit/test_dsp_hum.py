@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixdown.dsp.hum import Hum, HumLine, HumNotches, HumSurvey
+from mixdown.dsp.hum import Hum, HumLine, HumSurvey
+from mixdown.dsp.hum_notches import HumNotches
 from mixdown.dsp.processor import Block
 from tests.signals import speech_like
 from tests.unit.signals import cut, noise, processed, sine

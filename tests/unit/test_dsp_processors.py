@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, declick, declip, deess, dynamics, filters, hum, leveller, logmmse, true_peak
+from mixdown.dsp import dc, declick, declip, deess, dynamics, filters, hum_notches, leveller, logmmse, true_peak
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
@@ -17,7 +17,8 @@ from mixdown.dsp.declip import Clipping, ClipRepair, FlatTop
 from mixdown.dsp.deess import DeEsser
 from mixdown.dsp.dynamics import Compressor
 from mixdown.dsp.filters import HighPassFilter
-from mixdown.dsp.hum import Hum, HumLine, HumNotches
+from mixdown.dsp.hum import Hum, HumLine
+from mixdown.dsp.hum_notches import HumNotches
 from mixdown.dsp.leveller import GainRide
 from mixdown.dsp.limiter import TruePeakLimiter
 from mixdown.dsp.logmmse import LogMmse
@@ -262,7 +263,7 @@ def test_a_cascade_holds_no_more_than_its_processors():
         dc._subtract,
         declick._examine,
         declip._rebuild,
-        hum._filter,
+        hum_notches._filter,
         filters._filter,
         deess._listen,
         deess._turn_down,
