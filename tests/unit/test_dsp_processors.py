@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mixdown.dsp import dc, declick, declip, deess, dynamics, filters, hum_notches, leveller, logmmse, true_peak
+from mixdown.dsp import dc, declick, declip, deess, dynamics, filters, leveller, logmmse, true_peak
+from mixdown.dsp import hum_notches as notches
 from mixdown.dsp import limiter as limiting
 from mixdown.dsp.channel_balance import ChannelBalance, SideToBoth
 from mixdown.dsp.dc import DcRemoval
@@ -263,7 +264,7 @@ def test_a_cascade_holds_no_more_than_its_processors():
         dc._subtract,
         declick._examine,
         declip._rebuild,
-        hum_notches._filter,
+        notches._filter,
         filters._filter,
         deess._listen,
         deess._turn_down,
