@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 BANDS = 32  #: bands that get a gain, equally wide in ERB
 FILTERED_BINS = 96  #: bins that get a filter, up to 4.8 kHz
@@ -161,6 +163,8 @@ def load(providers: Sequence[str], threads: int) -> Network:
 
 @cache
 def _load(providers: tuple[str, ...], threads: int, optimised: bool = True) -> Network:
+    import onnxruntime  # megabytes that a job without networks does not need
+
     check_providers(providers)
     packed = weights_path().read_bytes()
     if hashlib.sha256(packed).hexdigest() != WEIGHTS_SHA256:
@@ -200,6 +204,8 @@ def check_providers(providers: Sequence[str]) -> None:
     ValueError
         It has not, or none is named; says which there are.
     """
+    import onnxruntime  # megabytes that a job without networks does not need
+
     available = onnxruntime.get_available_providers()
     missing = [name for name in providers if name not in available]
     if missing or not providers:

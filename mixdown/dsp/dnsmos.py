@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 RATE_HZ = 16_000  #: that the networks were trained at
 SEGMENT_S = 9.01  #: length of the recordings they were trained on
@@ -159,6 +162,8 @@ def _session(model: Path, providers: Sequence[str]) -> onnxruntime.InferenceSess
 
 @cache
 def _load(model: Path, providers: tuple[str, ...]) -> onnxruntime.InferenceSession:
+    import onnxruntime  # megabytes that a job without networks does not need
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
