@@ -102,7 +102,8 @@ def split(step: Split, recording: Recording, desk: Desk) -> list[Recording]:
     for number, (start, end) in enumerate(itertools.pairwise(cuts), start=1):
         part = _between(start, end, recording, desk)
         title = _chapter_title(recording.labels.marks, start / rate_hz) if step.at_chapters else ""
-        title = title or f"Part {number}"
+        # As many digits as the last one has: files are listed by name.
+        title = title or f"Part {number:0{len(str(len(cuts) - 1))}}"
         marks = part.labels.marks
         labels = replace(
             part.labels,

@@ -126,6 +126,17 @@ def test_parts_are_files_of_their_own(studio: Studio, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), soundfile.read(source, dtype="float32", always_2d=True)[0])
 
 
+def test_parts_are_listed_in_their_order(studio: Studio, tmp_path: Path) -> None:
+    """Names of many parts have as many digits as the last one, so that a folder shows them in order."""
+    out = tmp_path / "out"
+
+    transform(studio, recording(tmp_path / "talk.wav", seconds=11), [Split(every_s=1)], out=out)
+
+    names = sorted(path.name for path in out.iterdir())
+    assert names[:2] == ["talk - Part 01.flac", "talk - Part 02.flac"]
+    assert names[-1] == "talk - Part 11.flac"
+
+
 def test_other_recordings_are_part_of_the_request(studio: Studio, tmp_path: Path) -> None:
     """The same request about a changed intro is another job with another result; unchanged, the same job."""
     talk, more = recording(tmp_path / "talk.wav"), recording(tmp_path / "more.wav", seconds=1.0, seed=3)
