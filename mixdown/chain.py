@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from itertools import takewhile
+from pathlib import Path
+from typing import Any
 
 from mixdown import presets
 from mixdown.errors import InvalidRequest
@@ -87,7 +89,17 @@ def materials_of(steps: Iterable[Step]) -> tuple[Source, ...]:
     return tuple({source.uri: source for step in steps for source in sources_of(step)}.values())
 
 
-def result_key(source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str] = ()) -> str:
+def requirements_of(work: Work, preset_folder: Path | None) -> list[dict[str, Any]]:
+    """What an analysis holds a recording against: a preset that has changed since makes it another analysis."""
+    if not isinstance(work, Analyze):
+        return []
+    asked = [presets.load(name, folder=preset_folder) for name in work.presets or presets.names()]
+    return [{"preset": preset.name, **each.model_dump()} for preset in asked for each in preset.requirements]
+
+
+def result_key(
+    source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str] = (), *, preset_folder: Path | None = None
+) -> str:
     """Hash of everything that decides the result: same key, same bytes.
 
     Tags come from the source's own bytes, so they need no place of their own.
@@ -95,8 +107,5 @@ def result_key(source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str
     steps = [step.model_dump(mode="json") for step in effective_steps(spec.work)]
     outputs = [output.model_dump(mode="json") for output in spec.outputs]
     asked = spec.work.model_dump(mode="json", include={"kind", "never_worse", "presets", "music"})
-    if isinstance(spec.work, Analyze):
-        asked["requirements"] = [
-            each.model_dump() for name in presets.names() for each in presets.load(name).requirements
-        ]
+    asked["requirements"] = requirements_of(spec.work, preset_folder)
     return digest(source_sha256, asked, steps, list(materials_sha256), outputs, tool_versions())

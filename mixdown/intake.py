@@ -33,7 +33,9 @@ def take_in(studio: Studio, claim: Claim) -> None:
             (source, fetched_into(studio, source, folder / f"material-{index}"))
             for index, source in enumerate(materials_of(steps))
         ]
-        key = result_key(fetched.sha256, spec, [other.sha256 for _, other in others])
+        folder_of_presets = studio.settings.effective_presets
+        materials_sha256 = [other.sha256 for _, other in others]
+        key = result_key(fetched.sha256, spec, materials_sha256, preset_folder=folder_of_presets)
         earlier = studio.jobs.find_result(key)
         already_made = earlier is not None and studio.intact(earlier)
         source, staged = _reachable(studio, spec.source, fetched, source_key(claim.job_id), needed=not already_made)

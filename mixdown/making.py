@@ -101,7 +101,8 @@ class _Job:
         self, source: Path, materials: dict[str, Path], steps: Sequence[Step], *, compared: bool
     ) -> _Attempt:
         settings, spec = self.studio.settings, self.record.spec
-        providers = providers_of(settings)
+        # A chain without a network neither loads ONNX Runtime nor minds what it is set to.
+        providers = providers_of(settings) if is_spectral(steps) else ()
         rendered = render(
             source,
             steps,

@@ -6,7 +6,7 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,10 @@ from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
 from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Claim, JobResult, StoredObject
 from mixdown.owner import is_alive, this_process
+from mixdown.progress import Progress
 from mixdown.settings import Settings
 from mixdown.storage import ObjectStore, S3Options, scratch_errors
 from mixdown.webhooks import Notifier, WebhookNotifier
-
-#: Told how far a stage is, from 0 to 1; raises to stop it.
-Progress = Callable[[float], None]
 
 #: How often a job's progress is written down at most.
 _PROGRESS_EVERY_S = 1.0

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from mixdown import presets
-from mixdown.chain import effective_steps, materials_of
+from mixdown.chain import effective_steps, materials_of, requirements_of
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import source_version
 from mixdown.model import (
@@ -148,7 +148,8 @@ def submission_key(studio: Studio, spec: JobSpec) -> str:
     """Hash of a request, of the present state of its sources, and of where results go."""
     needed = (spec.source, *materials_of(effective_steps(spec.work)))
     versions = [source_version(source, studio.s3) for source in needed]
-    return digest(spec.model_dump(mode="json"), versions, studio.objects.root)
+    requirements = requirements_of(spec.work, studio.settings.effective_presets)
+    return digest(spec.model_dump(mode="json"), versions, requirements, studio.objects.root)
 
 
 def sources(names: Sequence[str], *, deliver_to: str | None = None) -> list[Source]:

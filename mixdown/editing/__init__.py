@@ -4,7 +4,7 @@ Most of them are clips on a timeline (`timeline`); all work block by block, from
 disk to another, and take the chapter marks along (`marks`).
 """
 
-from mixdown.editing.desk import Desk, Tick
+from mixdown.editing.desk import Desk
 from mixdown.editing.edit import edit
 
-__all__ = ["Desk", "Tick", "edit"]
+__all__ = ["Desk", "edit"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,7 @@ from mixdown.editing.timeline import Clip, joined, mixed
 from mixdown.errors import NothingLeft, TooLong
 from mixdown.intermediate import Intermediate
 from mixdown.model import Labels, Limits, Source
-
-#: Called with the frames of every block that was worked on; may raise to stop the work.
-Tick = Callable[[int], None]
+from mixdown.progress import Tick
 
 #: Bringing one recording to the loudness of another changes it by no more than this.
 LARGEST_MATCH_DB = 20.0

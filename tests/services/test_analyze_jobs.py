@@ -73,6 +73,24 @@ def test_an_analysis_whose_page_is_gone_is_made_again(studio: Studio, tmp_path: 
     assert studio.intact(again.result)
 
 
+def test_a_preset_that_has_changed_gives_another_verdict(studio: Studio, tmp_path: Path) -> None:
+    """The same question about a preset of one's own is asked anew when its file says something else."""
+    source, own = recording(tmp_path / "talk.wav"), tmp_path / "home" / "presets" / "house.toml"
+    own.parent.mkdir(parents=True)
+    preset = 'title = "House"\ndescription = "Ours."\n\n[[steps]]\nkind = "loudness"\n\n[[requirements]]\n'
+    work = Analyze(presets=("house",), music=False)
+
+    own.write_text(f'{preset}measure = "duration_s"\nat_least = 1.0\n')
+    passed = worked(studio, source, work).result
+    own.write_text(f'{preset}measure = "duration_s"\nat_least = 100.0\n')
+    failed = worked(studio, source, work).result
+
+    assert passed is not None
+    assert failed is not None
+    assert "meets" in passed.notes[0]
+    assert "fails" in failed.notes[0]
+
+
 def test_a_master_is_held_against_its_source(studio: Studio, tmp_path: Path) -> None:
     """By default the comparison is in the result and in the report; it can be left out."""
     source = recording(tmp_path / "talk.wav")
