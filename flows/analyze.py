@@ -23,7 +23,7 @@ def analyze_audio(
 
     Args:
         sources: Recordings, or folders of them: paths on the worker, s3:// or https:// addresses.
-        presets: Presets whose requirements they are held against. Empty means every one.
+        presets: Presets whose requirements they are held against. Empty means every shipped one.
         music: Find tempo, beats, key and onsets as well.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
     """

@@ -147,7 +147,7 @@ class Analyze(Request):
     """Measure a recording and draw it; no new audio."""
 
     kind: Literal["analyze"] = "analyze"
-    presets: tuple[str, ...] = Field(default=(), description="Presets to hold it against. Empty: all.")
+    presets: tuple[str, ...] = Field(default=(), description="Presets to hold it against. Empty: all shipped ones.")
     music: bool = Field(default=True, description="Tempo, beats, key and onsets as well.")
 
 
