@@ -68,6 +68,21 @@ class Settings(BaseSettings):
         gt=0,
         description="Silence after which a running job counts as abandoned, in seconds.",
     )
+    outage_patience_s: float = Field(
+        default=3600.0,
+        ge=0,
+        description="How long jobs wait for a server or store that is down, in seconds; then they fail.",
+    )
+    cluster: str = Field(
+        default="",
+        description="Where batches are worked on: `dask://host:port` or `ray://host:port`; `dask` or `ray` start "
+        "one here, `threads` stays in one process. Default: processes of this machine.",
+    )
+    shared_folders: str = Field(
+        default="",
+        description="Folders that every machine sees under the same path, comma-separated. What lies elsewhere is "
+        "read by its own machine only.",
+    )
     keep_results_days: float | None = Field(
         default=None, gt=0, description="Housekeeping deletes older results. Default: keep for ever."
     )
