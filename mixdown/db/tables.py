@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Enum,
     ForeignKey,
@@ -18,12 +19,13 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from mixdown.db.columns import AnyText, Fraction, Json, UtcDateTime
-from mixdown.model import JobResult, JobSpec, Stage, Status, WebhookTarget
+from mixdown.model import JobResult, JobSpec, Priority, Stage, Status, WebhookTarget
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -53,6 +55,20 @@ class Batch(Table):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     title: Mapped[str | None] = mapped_column(AnyText)
+    priority: Mapped[Priority] = mapped_column(
+        Enum(Priority, name="priority", native_enum=False, create_constraint=False, length=16),
+        server_default=text("'normal'"),
+    )
+    attached: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        Index(None, "created_at"),
+        Index("ix_batches_open", "created_at", **_only("closed_at IS NULL")),
+    )
 
 
 class Job(Table):
@@ -83,6 +99,10 @@ class Job(Table):
     owner: Mapped[str | None] = mapped_column(AnyText)
     fence: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    origin: Mapped[str] = mapped_column(AnyText, server_default=text("''"))
+    size_bytes: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -97,6 +117,8 @@ class Job(Table):
         Index(None, "status", "created_at"),
         Index(None, "batch_id", "status"),
         Index(None, "result_key"),
+        # The queue of a batch, in the order in which it is taken.
+        Index("ix_jobs_queue", "batch_id", "attempts", "created_at", "id", **_only("status = 'queued'")),
     )
 
 
@@ -156,3 +178,29 @@ class DeliveryRow(Table):
         UniqueConstraint("job_id", "fence", "target_digest"),
         Index("ix_deliveries_due", "next_attempt_at", **_only("next_attempt_at IS NOT NULL")),
     )
+
+
+class ShiftRow(Table):
+    """A process at work."""
+
+    __tablename__ = "shifts"
+
+    owner: Mapped[str] = mapped_column(AnyText, primary_key=True)
+    batch_id: Mapped[UUID | None] = mapped_column(Uuid)
+    flow_run_id: Mapped[UUID | None] = mapped_column(Uuid)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OutageRow(Table):
+    """A server or store that does not serve."""
+
+    __tablename__ = "outages"
+
+    dependency: Mapped[str] = mapped_column(AnyText, primary_key=True)
+    code: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[str] = mapped_column(AnyText)
+    jobs: Mapped[list[str]] = mapped_column(Json())
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    probes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    next_probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

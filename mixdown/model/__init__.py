@@ -18,6 +18,7 @@ from mixdown.model.analysis import (
     Verdict,
     WavePeaks,
 )
+from mixdown.model.batches import BatchProgress, BatchRecord, Outage, Priority, Shift
 from mixdown.model.chains import FINAL, Step
 from mixdown.model.edits import (
     EDITS,
@@ -56,6 +57,7 @@ from mixdown.model.ledger import (
     Stage,
     Status,
 )
+from mixdown.model.outcomes import Advanced, Deferred, Failed, Outcome, Succeeded
 from mixdown.model.presets import Case, Preset, Recipe, Requirement
 from mixdown.model.quality import Aspect, Comparison, Finding, SegmentScores
 from mixdown.model.requests import (
@@ -96,11 +98,14 @@ __all__ = [
     "EDITS",
     "FINAL",
     "MEASURED",
+    "Advanced",
     "Analysis",
     "Analyze",
     "Aspect",
     "Attachment",
     "AudioFormat",
+    "BatchProgress",
+    "BatchRecord",
     "Bed",
     "Case",
     "ChannelChoice",
@@ -116,6 +121,7 @@ __all__ = [
     "DeClip",
     "DeEss",
     "DeHum",
+    "Deferred",
     "Delivery",
     "Denoise",
     "DenoiseMethod",
@@ -124,6 +130,7 @@ __all__ = [
     "Enhance",
     "Fade",
     "FadeCurve",
+    "Failed",
     "Finding",
     "Gain",
     "HighPass",
@@ -146,11 +153,14 @@ __all__ = [
     "Music",
     "NeverWorse",
     "NoiseReduction",
+    "Outage",
+    "Outcome",
     "OutputSpec",
     "Outro",
     "Passage",
     "Pitch",
     "Preset",
+    "Priority",
     "ProbedAudio",
     "QualitySegment",
     "Recipe",
@@ -161,6 +171,7 @@ __all__ = [
     "RmsLevel",
     "RoomTone",
     "SegmentScores",
+    "Shift",
     "Silence",
     "Source",
     "Spectrum",
@@ -171,6 +182,7 @@ __all__ = [
     "Step",
     "StoredObject",
     "Stretch",
+    "Succeeded",
     "Tags",
     "Transform",
     "Trim",

@@ -101,6 +101,12 @@ class JobRecord:
     owner: str | None = None  #: the process that holds the claim
     fence: int = 0  #: grows with each claim; a write under an older fence is refused
     attempts: int = 0  #: how often a process took it up, and did not give it back, since it was asked for
+    tries: int = 0  #: how often the stage it is in has failed in a way that trying again may mend
+    not_before: datetime | None = None  #: put off until then; `error_code` tells why
+    origin: str = (
+        ""  #: whom its source is fetched from: `https://host`, `s3://bucket`, `file://host`; "": read here
+    )
+    size_bytes: int = 0  #: of its source, as it was when asked for; 0: not known
     created_at: datetime
     started_at: datetime | None = None
     heartbeat_at: datetime | None = None
