@@ -2,13 +2,22 @@
 
 from mixdown.storage.faults import scratch_errors, translated
 from mixdown.storage.folder import path_of
-from mixdown.storage.keys import master_key, material_key, safe_name, safe_stem, source_key, staged_key
+from mixdown.storage.keys import (
+    incoming_key,
+    master_key,
+    material_key,
+    safe_name,
+    safe_stem,
+    source_key,
+    staged_key,
+)
 from mixdown.storage.options import S3Options
 from mixdown.storage.store import ObjectStore
 
 __all__ = [
     "ObjectStore",
     "S3Options",
+    "incoming_key",
     "master_key",
     "material_key",
     "path_of",

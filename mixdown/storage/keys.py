@@ -33,6 +33,11 @@ def material_key(job_id: UUID, index: int) -> str:
     return staged_key(job_id, f"material-{index}")
 
 
+def incoming_key(sha256: str, suffix: str) -> str:
+    """The key of a recording that was uploaded to be worked on by other machines; equal bytes, equal key."""
+    return f"incoming/{sha256[:2]}/{sha256}" + (suffix.lower() if _SUFFIX.fullmatch(suffix) else "")
+
+
 def master_key(result_key: str, filename: str) -> str:
     """The final key of one file of a result, before the store adds the file's own hash; equal work, equal key."""
     return f"masters/{result_key[:2]}/{result_key}/{safe_name(filename)}"
