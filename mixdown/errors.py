@@ -48,6 +48,9 @@
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
 not in this tree is a bug: the job it met fails with the code ``internal``, loudly.
 
+A retryable error says what did not serve, its ``dependency``: what is down for one job is down for others.
+Every error here survives pickling, its cause left behind: they cross processes.
+
 Codes are stable: programs may rely on them. A message is one sentence for a person; it names the
 recording as its owner knows it, never a temporary path, a secret or a signed URL.
 """
@@ -80,6 +83,15 @@ class PermanentError(MixdownError):
 
 class RetryableError(MixdownError):
     """Trying again may help."""
+
+    def __init__(
+        self, message: str | None = None, *, dependency: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        #: What did not serve: `https://host`, `s3://bucket`, `results`, `scratch:host`, `database`; "": unknown.
+        self.dependency = dependency
+        #: It asked to be left alone for this long.
+        self.retry_after_s = retry_after_s
 
 
 class Interrupted(MixdownError):
