@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,11 @@ def _given() -> Iterator[S3Options]:
 
 
 _ENGINES = {"moto": _moto, "radosgw": _radosgw, "given": _given}
+
+
+def engine_running(engine: str) -> AbstractContextManager[S3Options]:
+    """An engine of one's own, for programs that are no tests."""
+    return _ENGINES[engine]()
 
 
 @pytest.fixture(scope="session")
