@@ -32,6 +32,7 @@
     + TimedOut                  timed_out
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
+    + BatchNotFound             batch_not_found
     + IllegalTransition         illegal_transition
     + ClaimLost                 claim_lost
     + JobFailed                 (the code of the job)
@@ -286,6 +287,12 @@ class JobNotFound(PermanentError):
     """There is no job of this id."""
 
     code = "job_not_found"
+
+
+class BatchNotFound(PermanentError):
+    """There is no batch of this id."""
+
+    code = "batch_not_found"
 
 
 class IllegalTransition(PermanentError):

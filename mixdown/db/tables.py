@@ -204,3 +204,4 @@ class OutageRow(Table):
     since: Mapped[datetime] = mapped_column(UtcDateTime)
     probes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     next_probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probe_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -2,6 +2,8 @@
 
 from mixdown.db.engine import open_engine
 from mixdown.db.migrations import migrate
+from mixdown.jobs.queue import Taken
 from mixdown.jobs.store import JobStore
+from mixdown.jobs.submission import Asked
 
-__all__ = ["JobStore", "migrate", "open_engine"]
+__all__ = ["Asked", "JobStore", "Taken", "migrate", "open_engine"]

@@ -55,7 +55,7 @@ def _to(status: Status, *conditions: ColumnElement[bool], **values: Any) -> Upda
     return update(Job).where(_is(LEGAL[status]), *conditions).values(status=status, **values)
 
 
-def _held_to(status: Status, **values: Any) -> Update:
+def held_to(status: Status, **values: Any) -> Update:
     """A transition by whoever holds the claim: the one place where fences are compared."""
     held = and_(Job.id == bindparam("job"), Job.fence == bindparam("held"), _RUNNING)
     return _to(status, held, **values).returning(*RECORD)
@@ -83,24 +83,28 @@ _TAKE_FREE = _take(
 )
 _TAKE_FROM_DEAD = _take(and_(_RUNNING, Job.fence == bindparam("seen")))
 _HEARTBEAT = update(Job).where(Job.owner == bindparam("by"), _RUNNING).values(heartbeat_at=_NOW)
-_PROGRESS = _held_to(Status.running, progress=bindparam("fraction"), heartbeat_at=_NOW)
-_ADVANCE = _held_to(
+_PROGRESS = held_to(Status.running, progress=bindparam("fraction"), heartbeat_at=_NOW)
+_ADVANCE = held_to(
     Status.running,
     stage=bindparam("completed"),
     progress=0.0,
+    tries=0,
     work=json_merge(Job.work, bindparam("found", type_=Json())),
     heartbeat_at=_NOW,
 )
-_SUCCEED = _held_to(
+_SUCCEED = held_to(
     Status.succeeded,
     stage=Stage.store,
     progress=1.0,
     result=bindparam("made"),
     result_key=bindparam("made_key"),
+    error_code=None,
+    error_detail=None,
+    not_before=None,
     owner=None,
     finished_at=_NOW,
 )
-_FAIL = _held_to(
+_FAIL = held_to(
     Status.failed,
     error_code=bindparam("code"),
     error_detail=bindparam("detail"),
@@ -109,7 +113,7 @@ _FAIL = _held_to(
     finished_at=_NOW,
 )
 # A job given back on purpose was not attempted: only a process that died over it counts.
-_RELEASE = _held_to(Status.queued, owner=None, attempts=Job.attempts - 1)
+_RELEASE = held_to(Status.queued, owner=None, attempts=Job.attempts - 1)
 _CANCEL = _to(Status.cancelled, Job.id == bindparam("job"), owner=None, finished_at=_NOW).returning(*RECORD)
 _RELEASE_ALL = _to(
     Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None, attempts=Job.attempts - 1
@@ -187,6 +191,12 @@ def release(connection: Connection, held: Claim, now: datetime) -> JobRecord:
     job = _write(connection, held, _RELEASE)
     note(connection, [held.job_id], "released", now)
     return job
+
+
+def put_off(connection: Connection, held: Claim, statement: Update, now: datetime, **values: Any) -> None:
+    """Put a job back into the queue until a time, with the reason."""
+    _write(connection, held, statement, **values)
+    note(connection, [held.job_id], "deferred", now, values["detail"])
 
 
 def release_all(connection: Connection, owner: str, now: datetime) -> list[UUID]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine
-
-from mixdown.db import engine as database
 from mixdown.db.engine import reading, writing
-from mixdown.jobs import claims, listing, outbox, results, submission
+from mixdown.jobs import claims, listing, outbox, results, shifts, submission
+from mixdown.jobs.batch_store import BatchStore
 from mixdown.jobs.rows import read_job
+from mixdown.jobs.submission import Asked
 from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
 
 # `JobStore.list` hides the built-in within the class.
@@ -23,37 +22,24 @@ Ids = list[UUID]
 Addresses = list[str]
 
 
-class JobStore:
+class JobStore(BatchStore):
     """Jobs, their history, their results and their notifications, in one database.
 
     Whatever happens to a caller, the ledger is in a state that another one can go on from. A method
     that was cut off before it answered can be called again: what it had done is found, not done twice.
     """
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] | None = None) -> None:
-        self._engine = engine
-        self._clock = clock
-
-    def _now(self, connection: Connection) -> datetime:
-        return self._clock() if self._clock else database.now(connection)
-
     # -- asking ---------------------------------------------------------------------------------
 
-    def submit(self, specs: Sequence[tuple[JobSpec, str]], *, batch_id: UUID | None = None) -> Records:
+    def submit(self, specs: Sequence[tuple[JobSpec, str] | Asked], *, batch_id: UUID | None = None) -> Records:
         """The job of each (spec, idempotency key), in this order; all of them are written, or none.
 
         A key that is known gives its job back. One that failed, was cancelled or whose result is no
         longer kept goes back into the queue, with the spec given now.
         """
+        asked = [each if isinstance(each, Asked) else Asked(spec=each[0], key=each[1]) for each in specs]
         with writing(self._engine) as connection:
-            return submission.submit(connection, specs, batch_id=batch_id, now=self._now(connection))
-
-    def open_batch(self, title: str | None = None, *, batch_id: UUID | None = None) -> UUID:
-        """The id of a batch, to submit jobs with; one that is there keeps its title."""
-        chosen = batch_id or uuid4()
-        with writing(self._engine) as connection:
-            submission.open_batch(connection, chosen, title, self._now(connection))
-        return chosen
+            return submission.submit(connection, asked, batch_id=batch_id, now=self._now(connection))
 
     def cancel(self, job_id: UUID) -> JobRecord:
         """Call a job off; whoever works on it gets `ClaimLost` at its next write."""
@@ -127,9 +113,11 @@ class JobStore:
             )
 
     def heartbeat(self, owner: str) -> int:
-        """Keep all claims of this owner fresh; how many there are."""
+        """Keep all claims of this owner fresh, and its shift; how many claims there are."""
         with writing(self._engine) as connection:
-            return claims.heartbeat(connection, owner, self._now(connection))
+            now = self._now(connection)
+            shifts.beat(connection, owner, now)
+            return claims.heartbeat(connection, owner, now)
 
     def progress(self, claim: Claim, fraction: float) -> None:
         """Note how far the current stage is, from 0 to 1."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, literal, select, update
 
-from mixdown.db.tables import Batch, BatchJob, Job, Result
-from mixdown.jobs import listing
+from mixdown.db.tables import BatchJob, Job, Result
+from mixdown.jobs import batches, listing
 from mixdown.jobs.rows import INSERT, note
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import JobRecord, JobSpec, Status
@@ -18,22 +18,26 @@ from mixdown.model import JobRecord, JobSpec, Status
 #: Rows to one statement.
 _CHUNK = 500
 
-#: What a job that starts anew has none of.
-_OF_AN_ATTEMPT = (
-    *("stage", "result", "result_key", "error_code", "error_detail", "failed_stage"),
-    *("flow_run_id", "owner", "started_at", "heartbeat_at", "finished_at"),
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A job as it is asked for, with what is known of its source."""
+
+    spec: JobSpec
+    key: str
+    origin: str = ""
+    size_bytes: int = 0
 
 
 def submit(
-    connection: Connection, specs: Sequence[tuple[JobSpec, str]], *, batch_id: UUID | None, now: datetime
+    connection: Connection, asked: Sequence[Asked], *, batch_id: UUID | None, now: datetime
 ) -> list[JobRecord]:
-    """The job of each (spec, key), in this order: made, found, or put back into the queue."""
-    wanted: dict[str, JobSpec] = {}
-    for spec, key in specs:
-        wanted.setdefault(key, spec)
+    """The job of each, in this order: made, found, or put back into the queue."""
+    wanted: dict[str, Asked] = {}
+    for each in asked:
+        wanted.setdefault(each.key, each)
     if batch_id is not None:
-        open_batch(connection, batch_id, None, now)
+        batches.open_batch(connection, batch_id, None, now)
     jobs = _make(connection, wanted, batch_id, now)
     found = [key for key in wanted if key not in jobs]
     note(connection, [job.id for job in jobs.values()], "queued", now)
@@ -41,17 +45,11 @@ def submit(
     jobs |= listing.find(connection, found)
     if batch_id is not None:
         _join(connection, batch_id, found)
-    return [jobs[key] for _, key in specs]
-
-
-def open_batch(connection: Connection, batch_id: UUID, title: str | None, now: datetime) -> None:
-    """Write a batch down, unless it is there."""
-    statement = INSERT[connection.dialect.name](Batch).on_conflict_do_nothing()
-    connection.execute(statement, {"id": batch_id, "created_at": now, "title": title})
+    return [jobs[each.key] for each in asked]
 
 
 def _make(
-    connection: Connection, wanted: dict[str, JobSpec], batch_id: UUID | None, now: datetime
+    connection: Connection, wanted: dict[str, Asked], batch_id: UUID | None, now: datetime
 ) -> dict[str, JobRecord]:
     """The jobs that were not there yet, by key."""
     jobs = {
@@ -59,13 +57,15 @@ def _make(
             id=uuid4(),  # random from its first digit, so that people can use its beginning as a short name
             idempotency_key=key,
             batch_id=batch_id,
-            spec=spec,
+            spec=each.spec,
             status=Status.queued,
+            origin=each.origin,
+            size_bytes=each.size_bytes,
             created_at=now + timedelta(microseconds=position),  # newest first keeps the order of a batch
         )
-        for position, (key, spec) in enumerate(wanted.items())
+        for position, (key, each) in enumerate(wanted.items())
     }
-    columns = ("id", "idempotency_key", "batch_id", "spec", "status", "created_at")
+    columns = ("id", "idempotency_key", "batch_id", "spec", "status", "created_at", "origin", "size_bytes")
     # In the order of their keys: two processes that submit the same jobs wait, rather than deadlock.
     rows = [{name: getattr(jobs[key], name) for name in columns} for key in sorted(jobs)]
     if not rows:
@@ -79,7 +79,7 @@ def _make(
     return {key: job for key, job in jobs.items() if job.id in made}
 
 
-def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) -> None:
+def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) -> None:
     """Put jobs that ended without a result, or whose result is gone, back into the queue."""
     again: dict[UUID, JobSpec] = {}
     kept = select(Result.result_key).where(Result.result_key == Job.result_key).exists()
@@ -91,14 +91,13 @@ def _requeue(connection: Connection, wanted: dict[str, JobSpec], now: datetime) 
             .order_by(Job.id)
             .with_for_update()
         )
-        again.update((row.id, wanted[row.idempotency_key]) for row in rows)
+        again.update((row.id, wanted[row.idempotency_key].spec) for row in rows)
     if not again:
         return
-    fresh: dict[str, Any] = dict.fromkeys(_OF_AN_ATTEMPT)
     connection.execute(
         update(Job)
         .where(Job.id == bindparam("job"), Job.status.in_(LEGAL[Status.queued]))
-        .values(status=Status.queued, progress=0.0, attempts=0, work={}, spec=bindparam("wanted"), **fresh),
+        .values(status=Status.queued, spec=bindparam("wanted"), **batches.FRESH),
         [{"job": job_id, "wanted": again[job_id]} for job_id in sorted(again)],
     )
     note(connection, list(again), "requeued", now, "asked for again")

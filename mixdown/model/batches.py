@@ -96,3 +96,8 @@ class Outage:
     since: datetime
     probes: int = 0  #: how often it was tried again in vain
     next_probe_at: datetime | None = None  #: nobody asks it before; None: it is not given up yet
+    probe_until: datetime | None = None  #: one job is on its way to see whether it is back
+
+    def is_probed(self, now: datetime) -> bool:
+        """Whether somebody is just looking whether it is back."""
+        return self.probe_until is not None and self.probe_until > now

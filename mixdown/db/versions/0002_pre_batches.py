@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("since", _MOMENT, nullable=False),
         sa.Column("probes", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("next_probe_at", _MOMENT),
+        sa.Column("probe_until", _MOMENT),
         sa.PrimaryKeyConstraint("dependency", name="pk_outages"),
     )
 
