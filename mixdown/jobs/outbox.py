@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from mixdown.db.tables import DeliveryRow
 from mixdown.jobs.rows import note
 from mixdown.model import Delivery, digest
 
+#: For how long what was taken is its taker's alone: long enough for a few receivers that keep silent.
+DELIVERY_LEASE_S = 120.0
+
 _FIELDS = tuple(field.name for field in fields(Delivery))
 _ADD = insert(DeliveryRow)
 _COLUMNS = tuple(getattr(DeliveryRow, name) for name in _FIELDS)
+_DUE = (
+    select(*_COLUMNS)
+    .where(DeliveryRow.next_attempt_at.is_not(None))
+    .order_by(DeliveryRow.next_attempt_at, DeliveryRow.created_at, DeliveryRow.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How an attempt to deliver went."""
+
+    delivery_id: UUID
+    delivered: bool
+    answer: str  #: the receiver's, short
+    next_attempt_at: datetime | None = None  #: None: it was delivered, or is given up
 
 
 def add(connection: Connection, deliveries: Sequence[Delivery], fence: int, now: datetime) -> None:
@@ -46,40 +64,47 @@ def of_job(connection: Connection, job_id: UUID) -> list[Delivery]:
     return [_to_delivery(row) for row in rows]
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Delivery]:
-    """Notifications whose time has come, the longest due first."""
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(DeliveryRow.next_attempt_at.is_not(None), DeliveryRow.next_attempt_at <= now)
-        .order_by(DeliveryRow.next_attempt_at, DeliveryRow.created_at, DeliveryRow.id)
-        .limit(limit)
-    )
-    return [_to_delivery(row) for row in rows]
+def take_due(connection: Connection, now: datetime, limit: int, lease_s: float) -> list[Delivery]:
+    """Take notifications whose time has come, the longest due first; nobody else gets them for `lease_s`."""
+    return _take(connection, _DUE.where(DeliveryRow.next_attempt_at <= now).limit(limit), now, lease_s)
 
 
-def record_attempt(
-    connection: Connection,
-    delivery_id: UUID,
-    *,
-    delivered: bool,
-    answer: str,
-    next_attempt_at: datetime | None,
-    now: datetime,
-) -> None:
-    """Note how an attempt went; one that was delivered stays delivered."""
-    job_id = connection.scalar(
-        update(DeliveryRow)
-        .where(DeliveryRow.id == delivery_id, DeliveryRow.delivered_at.is_(None))
-        .values(
-            attempts=DeliveryRow.attempts + 1,
-            last_answer=answer,
-            delivered_at=now if delivered else None,
-            next_attempt_at=None if delivered else next_attempt_at,
+def take_of_jobs(
+    connection: Connection, job_ids: Collection[UUID], now: datetime, lease_s: float
+) -> list[Delivery]:
+    """`take_due` for the notifications of these jobs, all that are due."""
+    of_these = _DUE.where(DeliveryRow.job_id.in_(sorted(job_ids)), DeliveryRow.next_attempt_at <= now)
+    return _take(connection, of_these, now, lease_s)
+
+
+def _take(connection: Connection, chosen: Select[Any], now: datetime, lease_s: float) -> list[Delivery]:
+    """Take these but those that another process is just taking; a taker that dies leaves them due again."""
+    taken = [_to_delivery(row) for row in connection.execute(chosen.with_for_update(skip_locked=True))]
+    if taken:
+        until = now + timedelta(seconds=lease_s)
+        ids = [delivery.id for delivery in taken]
+        connection.execute(update(DeliveryRow).where(DeliveryRow.id.in_(ids)).values(next_attempt_at=until))
+        taken = [replace(delivery, next_attempt_at=until) for delivery in taken]
+    return taken
+
+
+def record_attempts(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
+    """Note how attempts went; what was delivered stays delivered."""
+    for attempt in attempts:
+        job_id = connection.scalar(
+            update(DeliveryRow)
+            .where(DeliveryRow.id == attempt.delivery_id, DeliveryRow.delivered_at.is_(None))
+            .values(
+                attempts=DeliveryRow.attempts + 1,
+                last_answer=attempt.answer,
+                delivered_at=now if attempt.delivered else None,
+                next_attempt_at=None if attempt.delivered else attempt.next_attempt_at,
+            )
+            .returning(DeliveryRow.job_id)
         )
-        .returning(DeliveryRow.job_id)
-    )
-    if job_id is not None and (delivered or next_attempt_at is None):
-        note(connection, [job_id], "notified" if delivered else "unnotified", now, answer)
+        if job_id is not None and (attempt.delivered or attempt.next_attempt_at is None):
+            kind = "notified" if attempt.delivered else "unnotified"
+            note(connection, [job_id], kind, now, attempt.answer)
 
 
 def _to_delivery(row: Row[Any]) -> Delivery:

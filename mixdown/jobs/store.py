@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from mixdown.db.engine import reading, writing
 from mixdown.jobs import claims, listing, outbox, results, shifts, submission
 from mixdown.jobs.batch_store import BatchStore
+from mixdown.jobs.outbox import DELIVERY_LEASE_S, Attempt
 from mixdown.jobs.rows import read_job
 from mixdown.jobs.submission import Asked
 from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
@@ -195,21 +196,25 @@ class JobStore(BatchStore):
         with reading(self._engine) as connection:
             return outbox.of_job(connection, job_id)
 
-    def due_deliveries(self, now: datetime, limit: int = 100) -> Deliveries:
-        """Notifications whose time has come, the longest due first."""
-        with reading(self._engine) as connection:
-            return outbox.due(connection, now, limit)
+    def due_deliveries(self, now: datetime, limit: int = 100, *, lease_s: float = DELIVERY_LEASE_S) -> Deliveries:
+        """Take notifications whose time has come, the longest due first; nobody else gets them for `lease_s`."""
+        with writing(self._engine) as connection:
+            return outbox.take_due(connection, now, limit, lease_s)
+
+    def take_deliveries(
+        self, job_ids: Collection[UUID], now: datetime, *, lease_s: float = DELIVERY_LEASE_S
+    ) -> Deliveries:
+        """`due_deliveries` for the notifications of these jobs, all that are due."""
+        with writing(self._engine) as connection:
+            return outbox.take_of_jobs(connection, job_ids, now, lease_s)
 
     def record_attempt(
         self, delivery_id: UUID, *, delivered: bool, answer: str, next_attempt_at: datetime | None = None
     ) -> None:
         """Note how an attempt went; without a next one, a notification that failed is given up."""
+        self.record_attempts([Attempt(delivery_id, delivered, answer, next_attempt_at)])
+
+    def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """`record_attempt` for several."""
         with writing(self._engine) as connection:
-            outbox.record_attempt(
-                connection,
-                delivery_id,
-                delivered=delivered,
-                answer=answer,
-                next_attempt_at=next_attempt_at,
-                now=self._now(connection),
-            )
+            outbox.record_attempts(connection, attempts, self._now(connection))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from mixdown.jobs import JobStore
+from mixdown.jobs.outbox import Attempt
 from mixdown.model import Delivery, JobRecord, Status, WebhookTarget
 from tests.services.ledger_samples import Clock, claimed, delivery, result, submit, submit_one
 
@@ -47,7 +49,7 @@ def test_notifications_are_written_with_the_end_of_a_job(store: JobStore, clock:
         one.id: (job.id, one.target, one.payload) for one in wanted
     }
     assert {(one.attempts, one.next_attempt_at, one.delivered_at) for one in kept} == {(0, clock.now, None)}
-    assert store.due_deliveries(clock.now) == kept
+    assert [one.id for one in store.due_deliveries(clock.now)] == [one.id for one in kept]
 
 
 def test_a_failure_is_told_too(store: JobStore, clock: Clock) -> None:
@@ -60,7 +62,7 @@ def test_a_failure_is_told_too(store: JobStore, clock: Clock) -> None:
 
     assert store.deliveries(job.id) == [wanted]
     assert store.due_deliveries(clock.now) == []
-    assert store.due_deliveries(later) == [wanted]
+    assert [one.id for one in store.due_deliveries(later)] == [wanted.id]
 
 
 @pytest.mark.parametrize("ending", ["succeed", "fail"])
@@ -143,7 +145,7 @@ def test_what_was_not_delivered_is_tried_again_later(store: JobStore, clock: Clo
     (kept,) = store.deliveries(job.id)
     assert (kept.attempts, kept.next_attempt_at, kept.last_answer) == (1, later, "503 Service Unavailable")
     assert store.due_deliveries(later - timedelta(seconds=1)) == []
-    assert store.due_deliveries(later) == [kept]
+    assert [one.id for one in store.due_deliveries(later)] == [kept.id]
     assert store.get(job.id).status is Status.succeeded
 
 
@@ -167,9 +169,9 @@ def test_the_longest_due_come_first(store: JobStore, clock: Clock) -> None:
         clock.advance(10)
     jobs = {job.id: job.idempotency_key for job in store.list()}
 
-    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now)] == ["a", "b", "c"]
-    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now, 2)] == ["a", "b"]
-    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now - timedelta(seconds=15))] == ["a", "b"]
+    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now - timedelta(seconds=25))] == ["a"]
+    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now, 1)] == ["b"]
+    assert [jobs[one.job_id] for one in store.due_deliveries(clock.now)] == ["c"]
 
 
 def test_an_attempt_at_nothing_known_is_nothing(store: JobStore) -> None:
@@ -179,3 +181,65 @@ def test_an_attempt_at_nothing_known_is_nothing(store: JobStore) -> None:
     store.record_attempt(uuid4(), delivered=True, answer="200 OK")
 
     assert store.due_deliveries(Clock()() + timedelta(days=999)) == []
+
+
+# -- taking ---------------------------------------------------------------------------------------
+
+
+def test_what_is_taken_is_nobody_elses(store: JobStore, clock: Clock) -> None:
+    """A notification that somebody is sending is not due; when that one dies it is, after the lease."""
+    _, (sent,) = ended_with(store, "one", ELSEWHERE)
+    (taken,) = store.due_deliveries(clock.now, lease_s=60)
+
+    assert store.due_deliveries(clock.now + timedelta(seconds=59)) == []
+    assert taken.next_attempt_at == clock.now + timedelta(seconds=60)
+    assert [one.id for one in store.due_deliveries(clock.now + timedelta(seconds=60))] == [sent.id]
+
+
+def test_the_notifications_of_some_jobs_are_taken(store: JobStore, clock: Clock) -> None:
+    """Those of the jobs that were named, all of them, once; of the others none."""
+    other = WebhookTarget(url="https://example.org/third")
+    first, sent = ended_with(store, "first", ELSEWHERE, other)
+    second, (also_sent,) = ended_with(store, "second", ELSEWHERE)
+    _, (left,) = ended_with(store, "third", ELSEWHERE)
+
+    taken = store.take_deliveries([first.id, second.id], clock.now)
+
+    assert {one.id for one in taken} == {also_sent.id, *(one.id for one in sent)}
+    assert store.take_deliveries([first.id, second.id], clock.now) == []
+    assert [one.id for one in store.due_deliveries(clock.now)] == [left.id]
+    assert store.take_deliveries([], clock.now) == []
+
+
+def test_what_waits_for_its_next_attempt_is_not_taken(store: JobStore, clock: Clock) -> None:
+    """Taking the notifications of a job leaves alone what is delivered, given up or not yet due."""
+    targets = [WebhookTarget(url=f"https://example.org/{number}") for number in range(3)]
+    job, (done, given_up, waiting) = ended_with(store, "one", *targets)
+    later = clock.now + timedelta(seconds=5)
+
+    store.record_attempts(
+        [
+            Attempt(done.id, True, "204 No Content"),
+            Attempt(given_up.id, False, "410 Gone"),
+            Attempt(waiting.id, False, "503 Service Unavailable", later),
+        ]
+    )
+
+    assert store.take_deliveries([job.id], clock.now) == []
+    assert [one.id for one in store.take_deliveries([job.id], later)] == [waiting.id]
+    assert {event.kind for event in store.events(job.id)} >= {"notified", "unnotified"}
+
+
+def test_many_notifiers_take_each_notification_once(store: JobStore, clock: Clock) -> None:
+    """Threads that take from one outbox at one moment share it out among them."""
+    jobs = [ended_with(store, str(number), ELSEWHERE)[0] for number in range(40)]
+
+    def take(number: int) -> list[Delivery]:
+        if number % 2:
+            return store.take_deliveries([job.id for job in jobs], clock.now)
+        return store.due_deliveries(clock.now, 7)
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [one.job_id for some in pool.map(take, range(16)) for one in some]
+
+    assert sorted(taken) == sorted(job.id for job in jobs)
