@@ -95,17 +95,13 @@ class LocalFiles:
         first = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
         base = os.path.realpath("/" + "/".join(parts[:first]))
         rest = parts[first:]
-        if rest[-1] == "**":
-            rest.append("*")
+        while len(rest) > 1 and rest[-1] == "**":
+            rest.pop()  # a folder is all that lies below it
         # A pattern that says which suffix it means may mean any; `*` alone means recordings.
         said = Path(rest[-1]).suffix
         any_suffix = bool(said) and not _MAGIC.search(said)
-        found, seen = False, set[str]()
+        twice, seen, found = "**" in rest, set[str](), False
         for path in self._matches(base, rest):
-            if rest.count("**") > 1:
-                if path in seen:
-                    continue
-                seen.add(path)
             real, status = self._looked_at(path)
             if status is not None and stat.S_ISDIR(status.st_mode):
                 items: Iterable[Item] = _items(self._below(real)) if real not in self._left_out else ()
@@ -113,6 +109,10 @@ class LocalFiles:
                 taken = any_suffix or is_recording(_last(path))
                 items = (_item(real, _last(path), status),) if taken else ()
             for item in items:
+                if twice and item.source.uri in seen:  # a folder and what is in it may both match
+                    continue
+                if twice:
+                    seen.add(item.source.uri)
                 found = True
                 yield item
         if not found:
@@ -121,6 +121,9 @@ class LocalFiles:
     def _matches(self, folder: str, parts: Sequence[str]) -> Iterator[str]:
         """Every path below a folder that the parts of a pattern match, in order."""
         head, rest = parts[0], parts[1:]
+        if head == "**" and not rest:
+            yield folder
+            return
         if head == "**":
             for each in self._folders_from(folder):
                 yield from self._matches(each, rest)
@@ -219,7 +222,7 @@ def _listed(folder: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
 
 def _in_order(entry: os.DirEntry[str]) -> tuple[list[str | int], str]:
     """`take 9` before `take 10`."""
-    parts: list[str | int] = list(_DIGITS.split(entry.name))
+    parts: list[str | int] = list(_DIGITS.split(entry.name.lower()))
     parts[1::2] = [int(digits) for digits in parts[1::2]]
     return parts, entry.name
 
