@@ -159,6 +159,8 @@ def _cells(file: IO[str]) -> Iterator[Cells]:
         while first and first.isspace():
             first = file.read(1)
         file.seek(0)
+        if not first:
+            return
         if first not in ("{", "["):
             yield from _csv(file)
         elif first == "{" and _is_object(next((line for line in file if line.strip()), "")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from itertools import islice
 from pathlib import Path
 
@@ -119,8 +120,9 @@ def test_what_is_no_file_is_an_item_that_will_say_so(tmp_path: Path) -> None:
 
 def test_a_very_deep_folder_is_read_to_its_end(tmp_path: Path) -> None:
     """Folders lie deeper than functions may call each other."""
-    here = os.open(tmp_path, os.O_RDONLY)
-    deep = "d/" * 1_100
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
     for _ in range(1_100):
         os.mkdir("d", dir_fd=here)
         inner = os.open("d", os.O_RDONLY, dir_fd=here)
@@ -128,10 +130,12 @@ def test_a_very_deep_folder_is_read_to_its_end(tmp_path: Path) -> None:
         here = inner
     os.close(os.open("x.wav", os.O_CREAT | os.O_WRONLY, dir_fd=here))
     os.close(here)
+    try:
+        [item] = items_of([str(tmp_path)])
+    finally:
+        subprocess.run(["rm", "-rf", deep], check=True)  # pytest cannot
 
-    [item] = items_of([str(tmp_path)])
-
-    assert item.source.uri == f"{tmp_path}/{deep}x.wav"
+    assert item.source.uri == f"{deep}/{'d/' * 1_100}x.wav"
 
 
 def test_masters_and_results_are_no_recordings(tmp_path: Path) -> None:
