@@ -58,6 +58,12 @@ class PostgresServer:
         """The address of the database that every server has."""
         return f"postgresql+psycopg2://postgres@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """Its first process; those of its sessions are children of it."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server, and wait until it serves."""
         # It ends with the tests even if they are killed.
