@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from pathlib import Path
@@ -28,7 +30,9 @@ from mixdown.errors import (
     SourceUnavailable,
 )
 from mixdown.model import Limits, Source
+from mixdown.owner import host
 from mixdown.storage import S3Options, path_of, safe_name, scratch_errors, translated
+from mixdown.web import retry_after_s, tls, web_origin
 
 if TYPE_CHECKING:
     from mixdown.storage.s3 import S3Bucket
@@ -39,6 +43,12 @@ _MAX_REDIRECTS = 5
 _SILENCE_S = 30.0
 _REFUSED = frozenset((401, 402, 403, 407, 451))
 _TRY_AGAIN = frozenset((408, 423, 425, 429))
+#: Longer than this no server is left alone, whatever it asks for.
+_MOST_PATIENCE_S = 3600.0
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{1,254}")
+
+#: Called now and then while bytes arrive; it raises to put an end to that.
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +69,13 @@ def fetch(
     s3: S3Options | None = None,
     timeout_s: float,
     transport: httpx.BaseTransport | None = None,
+    check: Check = lambda: None,
 ) -> Fetched:
     """Read a source to its end, checked and hashed; a remote one is written to the file `to`.
 
     A local source is not copied: the path of the result is its own. Nothing is left at `to` after an
-    error. `transport` is the seam for who wants a say in which addresses are connected to.
+    error. `transport` is the seam for who wants a say in which addresses are connected to; `check` is called
+    with every chunk, and what it raises ends the reading.
 
     Raises
     ------
@@ -76,12 +88,26 @@ def fetch(
         raise InvalidRequest(f"The address of {name} is not one that can be fetched.")
     path = path_of(source.uri)
     if path is not None:
-        return _as_claimed(_local(path, source, limits), source)
+        return _as_claimed(_local(path, source, limits, check), source)
     with ExitStack() as on_error:
         on_error.callback(to.unlink, missing_ok=True)
-        fetched = _as_claimed(_copied(source, to, limits, s3, timeout_s, transport), source)
+        fetched = _as_claimed(_copied(source, to, limits, s3, timeout_s, transport, check), source)
         on_error.pop_all()
         return fetched
+
+
+def origin_of(source: Source) -> str:
+    """What has to serve for a source to be had: `https://host`, `s3://bucket`, `file://` and this machine's name.
+
+    "" where nothing could. It looks at the address only, and takes any text for one.
+    """
+    scheme = _scheme(source.uri)
+    if scheme in ("http", "https"):
+        return web_origin(source.uri)
+    if scheme == "s3":
+        bucket = source.uri.partition("://")[2].partition("/")[0]
+        return f"s3://{bucket}" if _BUCKET.fullmatch(bucket) else "s3://"
+    return f"file://{host()}" if scheme == "file" or "://" not in source.uri else ""
 
 
 def source_version(source: Source, s3: S3Options | None = None) -> str:
@@ -117,7 +143,7 @@ def _as_claimed(fetched: Fetched, source: Source) -> Fetched:
 # -- local ----------------------------------------------------------------------------------------
 
 
-def _local(path: Path, source: Source, limits: Limits) -> Fetched:
+def _local(path: Path, source: Source, limits: Limits, check: Check) -> Fetched:
     name = source.name
     fd = open_regular(path, name=name)
     try:
@@ -125,6 +151,7 @@ def _local(path: Path, source: Source, limits: Limits) -> Fetched:
         sink = _Sink(name, limits, declared_bytes=before.st_size)
         while chunk := os.read(fd, _CHUNK_BYTES):
             sink.take(chunk)
+            check()
         after = os.fstat(fd)
     finally:
         os.close(fd)
@@ -143,13 +170,15 @@ def _copied(
     s3: S3Options | None,
     timeout_s: float,
     transport: httpx.BaseTransport | None,
+    check: Check,
 ) -> Fetched:
     name, scheme = source.name, _scheme(source.uri)
     with Deadline(timeout_s) as deadline:
+        arriving = _Arriving(name=name, origin=origin_of(source), to=to, limits=limits, deadline=deadline, check=check)
         if scheme == "s3":
-            sink, filename = _from_s3(source.uri, to, name, limits, s3, deadline)
+            sink, filename = _from_s3(source.uri, arriving, s3)
         elif scheme in ("http", "https"):
-            sink, filename = _from_http(source.uri, to, name, limits, transport, deadline)
+            sink, filename = _from_http(source.uri, arriving, transport)
         else:
             raise InvalidRequest(f"{name} cannot be fetched: nothing here speaks {scheme}.")
     return sink.fetched(to, source.filename or filename)
@@ -188,32 +217,46 @@ class _Sink:
             raise SourceTooLarge(f"{self._name} is larger than the {self._limit_bytes} bytes accepted here.")
 
 
-def _write(chunks: Iterator[bytes], to: Path, name: str, sink: _Sink, deadline: Deadline) -> None:
-    with scratch_errors(), to.open("wb") as file:
-        for chunk in chunks:
-            if deadline.passed:
-                raise _too_slow(name, deadline)
-            file.write(sink.take(chunk))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arriving:
+    """A source on its way into a file."""
 
+    name: str
+    origin: str
+    to: Path
+    limits: Limits
+    deadline: Deadline
+    check: Check
 
-def _too_slow(name: str, deadline: Deadline) -> SourceUnavailable:
-    return SourceUnavailable(f"{name} did not arrive within {deadline.timeout_s:g} s.")
+    def write(self, chunks: Iterator[bytes], declared_bytes: int) -> _Sink:
+        """Write what arrives, within the limits."""
+        sink = _Sink(self.name, self.limits, declared_bytes=declared_bytes)
+        with scratch_errors(), self.to.open("wb") as file:
+            for chunk in chunks:
+                if self.deadline.passed:
+                    raise self.too_slow()
+                self.check()
+                file.write(sink.take(chunk))
+        return sink
+
+    def too_slow(self) -> SourceUnavailable:
+        return self.unavailable(f"{self.name} did not arrive within {self.deadline.timeout_s:g} s.")
+
+    def unavailable(self, message: str, *, retry_after_s: float | None = None) -> SourceUnavailable:
+        return SourceUnavailable(message, dependency=self.origin, retry_after_s=retry_after_s)
 
 
 # -- S3 -------------------------------------------------------------------------------------------
 
 
-def _from_s3(
-    uri: str, to: Path, name: str, limits: Limits, s3: S3Options | None, deadline: Deadline
-) -> tuple[_Sink, str]:
+def _from_s3(uri: str, arriving: _Arriving, s3: S3Options | None) -> tuple[_Sink, str]:
+    name = arriving.name
     bucket, key = _bucket(uri, name, s3)
     with _s3_errors(bucket, name):
         size_bytes = bucket.size_bytes(key)
         if size_bytes is None:
             raise SourceNotFound(f"There is no {name} at its address.")
-    sink = _Sink(name, limits, declared_bytes=size_bytes)
-    _write(_s3_chunks(bucket, key, name), to, name, sink, deadline)
-    return sink, key
+    return arriving.write(_s3_chunks(bucket, key, name), size_bytes), key
 
 
 def _s3_chunks(bucket: S3Bucket, key: str, name: str) -> Iterator[bytes]:
@@ -236,71 +279,73 @@ def _bucket(uri: str, name: str, s3: S3Options | None) -> tuple[S3Bucket, str]:
 @contextmanager
 def _s3_errors(bucket: S3Bucket, name: str) -> Iterator[None]:
     missing = SourceNotFound(f"There is no {name} at its address.")
-    with translated(bucket, missing=missing, unavailable=SourceUnavailable):
+    with translated(bucket, missing=missing, unavailable=SourceUnavailable, dependency=bucket.origin):
         yield
 
 
 # -- HTTP -----------------------------------------------------------------------------------------
 
 
-def _from_http(
-    url: str, to: Path, name: str, limits: Limits, transport: httpx.BaseTransport | None, deadline: Deadline
-) -> tuple[_Sink, str]:
+def _from_http(url: str, arriving: _Arriving, transport: httpx.BaseTransport | None) -> tuple[_Sink, str]:
     client = httpx.Client(
         transport=transport,
+        verify=tls(),
         trust_env=False,  # no proxy and no .netrc of this machine
         # Compressed audio does not shrink, so there is nothing to gain from a body that has to be unpacked.
         headers={"user-agent": f"mixdown/{__version__}", "accept-encoding": "identity", "accept": "*/*"},
     )
-    with client, closing(_final_response(client, url, name, deadline)) as response:
-        _refuse_status(response, name)
-        sink = _Sink(name, limits, declared_bytes=_declared_bytes(response))
-        _write(_http_chunks(response, name, deadline), to, name, sink, deadline)
-        return sink, _filename(response, name)
+    with client, closing(_final_response(client, url, arriving)) as response:
+        _refuse_status(response, arriving)
+        sink = arriving.write(_http_chunks(response, arriving), _declared_bytes(response))
+        return sink, _filename(response, arriving.name)
 
 
-def _final_response(client: httpx.Client, url: str, name: str, deadline: Deadline) -> httpx.Response:
+def _final_response(client: httpx.Client, url: str, arriving: _Arriving) -> httpx.Response:
     """What the address leads to in the end; the caller closes it."""
-    with _http_errors(name, deadline):
+    with _http_errors(arriving):
         request = client.build_request("GET", url)
         for _ in range(_MAX_REDIRECTS + 1):
-            request.extensions |= {"timeout": _timeouts(deadline), "trace": deadline.trace}
+            arriving.check()
+            request.extensions |= {"timeout": _timeouts(arriving.deadline), "trace": arriving.deadline.trace}
             response = client.send(request, stream=True)
             if response.next_request is None:
                 return response
             request = response.next_request
             response.close()
-    raise SourceNotFound(f"The address of {name} leads on and on: more than {_MAX_REDIRECTS} redirects.")
+    raise SourceNotFound(
+        f"The address of {arriving.name} leads on and on: more than {_MAX_REDIRECTS} redirects."
+    )
 
 
-def _http_chunks(response: httpx.Response, name: str, deadline: Deadline) -> Iterator[bytes]:
-    with _http_errors(name, deadline):
+def _http_chunks(response: httpx.Response, arriving: _Arriving) -> Iterator[bytes]:
+    with _http_errors(arriving):
         yield from response.iter_bytes()
 
 
 @contextmanager
-def _http_errors(name: str, deadline: Deadline) -> Iterator[None]:
+def _http_errors(arriving: _Arriving) -> Iterator[None]:
     """Raise our error for httpx's; its text may quote the address, so it is never passed on."""
+    name = arriving.name
     try:
         yield
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise InvalidRequest(f"The address of {name} is not one that can be fetched.") from error
     except httpx.HTTPError as error:
-        if deadline.passed:
-            raise _too_slow(name, deadline) from error
+        if arriving.deadline.passed:
+            raise arriving.too_slow() from error
         if isinstance(error, httpx.TimeoutException):
-            raise SourceUnavailable(f"The server of {name} does not answer.") from error
+            raise arriving.unavailable(f"The server of {name} does not answer.") from error
         if isinstance(error, httpx.ConnectError):
-            raise SourceUnavailable(f"The server of {name} cannot be reached.") from error
-        raise SourceUnavailable(f"{name} did not arrive whole ({type(error).__name__}).") from error
+            raise arriving.unavailable(f"The server of {name} cannot be reached.") from error
+        raise arriving.unavailable(f"{name} did not arrive whole ({type(error).__name__}).") from error
 
 
 def _timeouts(deadline: Deadline) -> dict[str, float | None]:
     return httpx.Timeout(min(_SILENCE_S, deadline.left_s)).as_dict()
 
 
-def _refuse_status(response: httpx.Response, name: str) -> None:
-    status = response.status_code
+def _refuse_status(response: httpx.Response, arriving: _Arriving) -> None:
+    status, name = response.status_code, arriving.name
     if status == 200:
         return
     answered = f"its server answered {status} {response.reason_phrase}".strip()
@@ -308,7 +353,9 @@ def _refuse_status(response: httpx.Response, name: str) -> None:
         raise SourceNotFound(f"There is no {name} at its address: {answered}.")
     if status in _REFUSED or (400 <= status < 500 and status not in _TRY_AGAIN):
         raise SourceForbidden(f"{name} may not be fetched: {answered}.")
-    raise SourceUnavailable(f"{name} cannot be fetched now: {answered}.")
+    wait_s = retry_after_s(response.headers, datetime.now(UTC))
+    wait_s = None if wait_s is None else min(wait_s, _MOST_PATIENCE_S)
+    raise arriving.unavailable(f"{name} cannot be fetched now: {answered}.", retry_after_s=wait_s)
 
 
 def _declared_bytes(response: httpx.Response) -> int:

@@ -139,6 +139,10 @@ class ObjectStore:
         with translated(place):
             return place.size_bytes(place.name_of(uri) or "") is not None
 
+    def missing(self, uris: Iterable[str]) -> set[str]:
+        """Those of many addresses where nothing lies; copies that were delivered elsewhere included."""
+        return {uri for uri in uris if not self.holds(uri)}
+
     def describe(self, uri: str) -> StoredObject:
         """What lies at `uri` now, by reading it."""
         name = self._name(uri)
