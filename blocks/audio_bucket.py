@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
@@ -39,6 +41,16 @@ class AudioBucket(Block):
         """How S3 is reached, for sources too."""
         secret = self.secret.get_secret_value() if self.secret else None
         return S3Options(endpoint_url=self.endpoint_url, key=self.key, secret=secret, region=self.region)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that this block stands for."""
+        return {
+            "results_url": self.url,
+            "s3_endpoint_url": self.endpoint_url,
+            "s3_key": self.key,
+            "s3_secret": self.secret,
+            "s3_region": self.region,
+        }
 
     def open(self) -> ObjectStore:
         """The store this block describes."""

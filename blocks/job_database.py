@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
@@ -20,6 +22,10 @@ class JobDatabase(Block):
         title="Address",
         description="`postgresql+psycopg2://user:password@host/name` or `sqlite:////path/to/mixdown.db`.",
     )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that this block stands for."""
+        return {"database_url": self.url.get_secret_value()}
 
     def open(self) -> JobStore:
         """The ledger in this database, its tables up to date."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
@@ -18,6 +20,10 @@ class WebhookSigning(Block):
     secret: SecretStr = Field(
         title="Signing secret", description="`whsec_` and base64; receivers check signatures with it."
     )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that this block stands for."""
+        return {"webhook_secret": self.secret}
 
     def open(self) -> WebhookNotifier:
         """A notifier that signs with this secret."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import Completed
 
-from flows.orchestrate import run_to_end
-from mixdown.model import Analyze, JobRecord
-from mixdown.submission import job_specs
-from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words, recordings_words
+from flows.asked import found_at
+from flows.orchestrate import ended, run_to_end
+from mixdown.ended import Ended
+from mixdown.items import Defaults, requests_of
+from mixdown.model import Analyze
+from mixdown.wording import sources_words
 
 
 @flow(name="analyze-audio", persist_result=False)
@@ -18,7 +18,7 @@ def analyze_audio(
     presets: list[str] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     music: bool = True,
     notify_url: str = "",
-) -> list[JobRecord]:
+) -> Ended:
     """Measure recordings and draw them: a report for each, no new audio.
 
     Args:
@@ -27,7 +27,6 @@ def analyze_audio(
         music: Find tempo, beats, key and onsets as well.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
     """
-    work = Analyze(presets=tuple(presets), music=music)
-    specs = job_specs(expand(sources), work, notify_url=notify_url)
-    records = run_to_end(specs, title=recordings_words(len(specs)))
-    return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]
+    defaults = Defaults(work=Analyze(presets=tuple(presets), music=music), notify_url=notify_url or None)
+    found = found_at(sources, "", "", defaults)
+    return ended(run_to_end(requests_of(found, defaults), title=sources_words(sources)))

@@ -1,65 +1,62 @@
-"""The chain, written once: validate → process → store → notify over shards, in a bounded window."""
+"""The chain, written once: validate → process → store → notify over shards of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextvars import copy_context
-from uuid import uuid4
+from collections.abc import Iterable
+from uuid import UUID, uuid4
 
-from mixdown.model import JobRecord, JobSpec
-from mixdown.runner import worker_pool
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from mixdown.crew import Shard, work_on
+from mixdown.ended import Ended
+from mixdown.items import Item
+from mixdown.model import JobSpec
+from mixdown.runner import benches
 from mixdown.studio import Studio
-from mixdown.submission import size_hint_bytes, submit
+from mixdown.submission import accept
 from tasks.artifacts import BatchProgress, publish_jobs, publish_table
 from tasks.notify import notify
 from tasks.policy import existing_limits
 from tasks.process import process
-from tasks.shard import Shard, plan
 from tasks.store import store
 from tasks.studio import studio
 from tasks.validate import validate
 
-#: How often the progress artifact is brought up to date.
-REFRESH_S = 2.0
 
-
-def through(shard: Shard) -> Shard:
+def through(shard: Shard) -> None:
     """Take one shard through the four stages, then show in Prefect what came of it."""
     done = notify(store(process(validate(shard))))
     publish_jobs(studio(), done)
-    return done
 
 
-def run_to_end(specs: Sequence[JobSpec], *, title: str) -> list[JobRecord]:
-    """Accept jobs, work through those that are not done, and return them all as they ended, in order."""
+def run_to_end(requests: Iterable[tuple[JobSpec, Item]], *, title: str) -> Ended:
+    """Accept requests as a batch and work on it until nothing is left."""
     opened = studio()
-    batch_id = uuid4()
-    records = submit(opened, specs, batch_id=batch_id)
-    todo = [record for record in records if not record.status.ended]
-    with opened.at_work() as owner:
-        sizes = [size_hint_bytes(record.spec.source) for record in todo]
-        _in_window(
+    batch_id = opened.jobs.open_batch(title, batch_id=uuid4())
+    accept(opened, requests, batch_id=batch_id)
+    return work_to_end(opened, batch_id)
+
+
+def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
+    """Work on a batch until nothing of it is left, here or elsewhere; BatchCancelled if it is called off."""
+    progress = BatchProgress(opened.jobs, batch_id)
+    queued, _ = opened.jobs.left(batch_id)
+    with benches(opened, queued) as bench:
+        work_on(
             opened,
-            plan(todo, sizes, owner=owner, limits=existing_limits()),
-            BatchProgress(opened.jobs, batch_id, title),
+            batch_id,
+            bench=bench,
+            through=through,
+            look=progress.update,
+            flow_run_id=flow_run.id,
+            limits=existing_limits(),
         )
-    ended = [opened.jobs.get(record.id) for record in records]
-    publish_table(ended, title)
-    return ended
-
-
-def _in_window(opened: Studio, shards: Sequence[Shard], progress: BatchProgress) -> None:
-    """Run shards through the chain, as many at once as there are workers.
-
-    Tasks are called directly in threads: results flow out as they are made, with no barrier between
-    the stages of different shards, and chaining futures would cost a request for each.
-    """
-    with worker_pool(opened) as pool:
-        running: set[Future[Shard]] = {pool.submit(copy_context().run, through, shard) for shard in shards}
-        while running:
-            done, running = wait(running, timeout=REFRESH_S, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            progress.update()
     progress.update()
+    publish_table(opened, batch_id)
+    return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)
+
+
+def ended(batch: Ended) -> Ended:
+    """The state of a run, in words: one job that failed does not make the run fail."""
+    return Completed(message=batch.words, data=batch)  # type: ignore[return-value]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.runtime import flow_run
-from prefect.states import Completed
 
-from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine, chosen
-from flows.orchestrate import run_to_end
+from flows.asked import enhancing, found_at, the_one
+from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine
+from flows.orchestrate import ended, run_to_end
+from mixdown.ended import Ended
 from mixdown.errors import JobFailed
+from mixdown.items import requests_of
 from mixdown.model import JobRecord, NeverWorse, OutputSpec, Source, Status
-from mixdown.submission import enhance_specs, only
-from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words, recordings_words
-from tasks.studio import preset_folder
+from mixdown.wording import sources_words
 
 
 def named_after_its_source() -> str:
@@ -48,19 +47,10 @@ def process_audio(
         own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's, step by step. It ends with: loudness.
     """
-    specs = enhance_specs(
-        [only(expand([source]))],
-        own_preset or preset,
-        chosen(noise_reduction),
-        outputs,
-        deliver_to,
-        notify_url,
-        steps,
-        edits,
-        never_worse,
-        preset_folder(),
+    defaults = enhancing(
+        own_preset or preset, noise_reduction, outputs, deliver_to, notify_url, steps, edits, never_worse
     )
-    [record] = run_to_end(specs, title=specs[0].filename)
+    [record] = run_to_end(requests_of([the_one(source)], defaults), title=Source(uri=source).name)
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
     return record
@@ -68,7 +58,8 @@ def process_audio(
 
 @flow(name="process-batch", persist_result=False)
 def process_batch(
-    sources: list[str],
+    sources: list[str] = [],  # noqa: B006 - never changed; Prefect shows it as the default
+    manifest: str = "",
     preset: PresetName = PODCAST,
     noise_reduction: NoiseChoice = AS_PRESET,
     outputs: list[OutputSpec] = [],  # noqa: B006 - never changed; Prefect shows it as the default
@@ -78,11 +69,13 @@ def process_batch(
     never_worse: NeverWorse = NeverWorse.report,
     own_preset: str = "",
     steps: list[StepLine] = [],  # noqa: B006
-) -> list[JobRecord]:
+    title: str = "",
+) -> Ended:
     """Master many recordings; one that fails never stops its neighbors.
 
     Args:
-        sources: Recordings, or folders of them: paths on the worker, s3:// or https:// addresses.
+        sources: Recordings, folders, patterns: paths on the worker, s3:// prefixes or https:// addresses.
+        manifest: A CSV, JSONL or JSON file with a recording a row and settings of its own. May stay empty.
         preset: What the masters are for. It decides the chain, the loudness and the ceiling.
         noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
         outputs: The files to make of each recording. Empty means as the preset says, for most an mp3.
@@ -92,18 +85,10 @@ def process_batch(
         never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's, step by step. It ends with: loudness.
+        title: What people call this batch. May stay empty.
     """
-    specs = enhance_specs(
-        expand(sources, deliver_to=deliver_to),
-        own_preset or preset,
-        chosen(noise_reduction),
-        outputs,
-        deliver_to,
-        notify_url,
-        steps,
-        edits,
-        never_worse,
-        preset_folder(),
+    defaults = enhancing(
+        own_preset or preset, noise_reduction, outputs, deliver_to, notify_url, steps, edits, never_worse
     )
-    records = run_to_end(specs, title=recordings_words(len(specs)))
-    return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]
+    found = found_at(sources, manifest, deliver_to, defaults)
+    return ended(run_to_end(requests_of(found, defaults), title=title or sources_words(sources, manifest)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import Completed
 
+from flows.asked import found_at
 from flows.form import MP3, StepLine
-from flows.orchestrate import run_to_end
-from mixdown.model import JobRecord, OutputSpec, Transform
-from mixdown.submission import job_specs
-from mixdown.submission import sources as expand
-from mixdown.wording import delivered_words, recordings_words
+from flows.orchestrate import ended, run_to_end
+from mixdown.ended import Ended
+from mixdown.items import Defaults, requests_of
+from mixdown.model import OutputSpec, Transform
+from mixdown.wording import sources_words
 
 
 @flow(name="transform-audio", persist_result=False)
@@ -20,7 +20,7 @@ def transform_audio(
     outputs: list[OutputSpec] = [MP3],  # noqa: B006
     deliver_to: str = "",
     notify_url: str = "",
-) -> list[JobRecord]:
+) -> Ended:
     """Convert, cut, join, stretch, mix or label recordings; one that fails never stops its neighbors.
 
     Args:
@@ -30,7 +30,11 @@ def transform_audio(
         deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
         notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
     """
-    recordings = expand(sources, deliver_to=deliver_to)
-    specs = job_specs(recordings, Transform(steps=tuple(steps)), outputs, deliver_to, notify_url)
-    records = run_to_end(specs, title=recordings_words(len(specs)))
-    return Completed(message=delivered_words(records), data=records)  # type: ignore[return-value]
+    defaults = Defaults(
+        work=Transform(steps=tuple(steps)),
+        outputs=tuple(outputs),
+        deliver_to=deliver_to or None,
+        notify_url=notify_url or None,
+    )
+    found = found_at(sources, "", deliver_to, defaults)
+    return ended(run_to_end(requests_of(found, defaults), title=sources_words(sources)))

@@ -33,6 +33,7 @@
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
     + BatchNotFound             batch_not_found
+    + BatchCancelled            batch_cancelled
     + IllegalTransition         illegal_transition
     + ClaimLost                 claim_lost
     + JobFailed                 (the code of the job)
@@ -44,6 +45,7 @@
     + ScratchFull               scratch_full
     + DeliveryFailed            delivery_failed
     + PrefectUnavailable        prefect_unavailable
+    + HandDied                  hand_died
   x Interrupted                 the work was stopped; the job is queued again
 
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
@@ -295,6 +297,12 @@ class BatchNotFound(PermanentError):
     code = "batch_not_found"
 
 
+class BatchCancelled(PermanentError):
+    """The batch has been called off."""
+
+    code = "batch_cancelled"
+
+
 class IllegalTransition(PermanentError):
     """The job is not in a state that allows this."""
 
@@ -361,3 +369,9 @@ class PrefectUnavailable(RetryableError):
     """Prefect's server could not be started or reached."""
 
     code = "prefect_unavailable"
+
+
+class HandDied(RetryableError):
+    """The process that worked on these jobs has died."""
+
+    code = "hand_died"

@@ -9,7 +9,7 @@ from mixdown.codec.probe import probe
 from mixdown.errors import KeepsCrashing
 from mixdown.fetch import Fetched, fetch
 from mixdown.findings import Material, Validated, completed
-from mixdown.model import Claim, Source, Stage, StoredObject
+from mixdown.model import Advanced, Claim, JobRecord, Source, Stage, StoredObject
 from mixdown.storage import material_key, source_key
 from mixdown.studio import Studio
 
@@ -17,13 +17,12 @@ from mixdown.studio import Studio
 MOST_ATTEMPTS = 5
 
 
-def take_in(studio: Studio, claim: Claim) -> None:
+def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     """Fetch the source, hash and probe it, refuse what is not accepted, and find out if it is done already."""
-    record = studio.jobs.get(claim.job_id)
     if record.attempts > MOST_ATTEMPTS:
         raise KeepsCrashing(f"{MOST_ATTEMPTS} processes died over “{record.spec.filename}”; it is left alone now.")
     if completed(record, Stage.validate):
-        return
+        return None
     spec = record.spec
     steps = effective_steps(spec.work)  # a chain that makes no sense is refused before anything is fetched
     with studio.workspace() as folder:
@@ -52,7 +51,7 @@ def take_in(studio: Studio, claim: Claim) -> None:
         already_made=already_made,
         materials=tuple(materials),
     )
-    studio.jobs.advance(claim, Stage.validate, validated=found.as_work())
+    return Advanced(claim=claim, stage=Stage.validate, work={"validated": found.as_work()})
 
 
 def fetched_into(studio: Studio, source: Source, path: Path) -> Fetched:

@@ -18,6 +18,7 @@ from mixdown.heap import give_back
 from mixdown.intake import fetched_into
 from mixdown.model import (
     EDITS,
+    Advanced,
     Analyze,
     Attachment,
     Claim,
@@ -40,17 +41,16 @@ from mixdown.storage import staged_key
 from mixdown.studio import Studio
 
 
-def make(studio: Studio, claim: Claim) -> None:
+def make(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     """Make what was asked for and stage it under the job's own prefix."""
-    record = studio.jobs.get(claim.job_id)
     validated = Validated.of(record.work["validated"])
     if completed(record, Stage.process) or validated.already_made:
-        return
+        return None
     progress = studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s)
     with studio.workspace() as folder:
         job = _Job(studio, record, validated, folder, progress)
         processed = job.analyzed() if isinstance(record.spec.work, Analyze) else job.mastered()
-    studio.jobs.advance(claim, Stage.process, processed=processed.as_work())
+    return Advanced(claim=claim, stage=Stage.process, work={"processed": processed.as_work()})
 
 
 @dataclass(frozen=True, slots=True)

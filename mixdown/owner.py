@@ -21,6 +21,11 @@ def this_process(work: str = "") -> str:
     return f"{name}#{work}" if work else name
 
 
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
 def is_alive(owner: str) -> bool:
     """Whether the process of this name still runs. True when that cannot be known from here."""
     name, _, _ = owner.partition("#")

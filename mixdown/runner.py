@@ -1,72 +1,76 @@
-"""Jobs worked through without Prefect: a pool of threads, each job through its four stages."""
+"""Batches worked through without Prefect: by this process and its hands, each shard through its four stages."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from uuid import UUID
 
-from mixdown.errors import Interrupted, RetryableError
+from mixdown.crew import BENCH, Bench, Shard, work_on
+from mixdown.errors import DatabaseUnavailable
+from mixdown.hands import Hands, Here
 from mixdown.model import Claim, JobRecord, Stage
 from mixdown.retry import POLICIES
-from mixdown.stages import run_stage
-from mixdown.studio import Studio
+from mixdown.studio import AtWork, Studio
+
+#: A bench for a shift.
+Benches = Callable[[AtWork], Bench]
 
 
-def run_jobs(
-    studio: Studio, job_ids: Sequence[UUID], *, ended: Callable[[JobRecord], None] = lambda _: None
-) -> list[JobRecord]:
-    """Work through jobs, as many at once as there are workers; returns them as they ended, in order.
+def run_batch(
+    studio: Studio, batch_id: UUID, *, look: Callable[[], None] = lambda: None, bench: Benches | None = None
+) -> None:
+    """Work on a batch until nothing of it is left; BatchCancelled when somebody calls it off.
 
-    `ended` is called in the calling thread for each job as it ends. On an interrupt (Ctrl-C) running
-    jobs are stopped at their next block and queued again.
+    On an interrupt (Ctrl-C) running jobs are stopped at their next block and queued again.
     """
-    with studio.at_work() as owner, worker_pool(studio) as pool:
-        running: dict[Future[None], UUID] = {
-            pool.submit(_run_job, studio, job_id, owner): job_id for job_id in job_ids
-        }
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                job_id = running.pop(future)
-                future.result()
-                ended(studio.jobs.get(job_id))
-    return [studio.jobs.get(job_id) for job_id in job_ids]
+    if bench is not None:
+        work_on(studio, batch_id, bench=bench, through=through, look=look)
+        return
+    queued, _ = studio.jobs.left(batch_id)
+    with benches(studio, queued) as chosen:
+        work_on(studio, batch_id, bench=chosen, through=through, look=look)
+
+
+def run_jobs(studio: Studio, job_ids: Sequence[UUID], *, bench: Benches = Here) -> list[JobRecord]:
+    """Work through jobs that are there, in this process unless told otherwise; as they ended, in order."""
+    if job_ids:
+        run_batch(studio, studio.jobs.gather(job_ids), bench=bench)
+    return studio.jobs.read(job_ids)
 
 
 @contextmanager
-def worker_pool(studio: Studio) -> Iterator[ThreadPoolExecutor]:
-    """A pool that, when left by an error or an interrupt, tells its jobs to stop and waits for them."""
-    pool = ThreadPoolExecutor(studio.settings.workers, thread_name_prefix="shard")
-    finished = False
-    try:
-        yield pool
-        finished = True
-    finally:
-        if not finished:
-            studio.stopping.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _run_job(studio: Studio, job_id: UUID, owner: str) -> None:
-    claim = studio.claim(job_id, owner)
-    if claim is None:
+def benches(studio: Studio, jobs: int) -> Iterator[Benches]:
+    """Child processes where there is work for several; one job is done right here."""
+    settings = studio.settings
+    if jobs < 2 or settings.workers < 2 or settings.cluster == "threads":
+        yield Here
         return
-    claims = [claim]
+    hands = Hands(settings)
+    try:
+        yield hands.bench
+    finally:
+        hands.close()
+
+
+def through(shard: Shard) -> None:
+    """Take a shard through its stages."""
+    claims = list(shard.claims)
     for stage in (Stage.validate, Stage.process, Stage.store):
-        claims = _with_retries(stage, studio, claims)
-    _with_retries(Stage.notify, studio, [claim])
+        claims = _with_retries(stage, claims)
+    _with_retries(Stage.notify, [Claim(job_id=job_id, fence=0) for job_id in shard.jobs])
 
 
-def _with_retries(stage: Stage, studio: Studio, claims: list[Claim]) -> list[Claim]:
-    policy = POLICIES[stage]
+def _with_retries(stage: Stage, claims: list[Claim]) -> list[Claim]:
+    """Run a stage, again and again where something is in the way of the whole shard."""
+    if not claims:
+        return []
+    policy, bench = POLICIES[stage], BENCH.get()
     for delay_s in policy.delays_s:
         try:
-            return run_stage(stage, studio, claims, last_try=False)
-        except RetryableError:
-            jittered_s = delay_s * (1 + policy.jitter * random.random())  # noqa: S311 - no secret
-            if studio.stopping.wait(jittered_s):
-                raise Interrupted from None
-    return run_stage(stage, studio, claims, last_try=True)
+            return bench.run(stage, claims)
+        except DatabaseUnavailable:
+            time.sleep(delay_s * (1 + policy.jitter * random.random()))  # noqa: S311 - no secret
+    return bench.run(stage, claims)

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         """The folder of presets of one's own."""
         return self.presets or self.home / "presets"
 
+    def is_shared(self, path: Path | None) -> bool:
+        """Whether a path means the same on every machine."""
+        folders = [Path(folder.strip()) for folder in self.shared_folders.split(",") if folder.strip()]
+        return path is not None and any(path.is_relative_to(folder) for folder in folders)
+
     @property
     def limits(self) -> Limits:
         """What sources are accepted."""

@@ -1,20 +1,23 @@
-"""The four stages of a job. Each reads what it needs from the ledger and leaves its findings there.
+"""The four stages of a job. Each reads what it needs from the ledger; what came of it is written there.
 
-A stage may be run again at any time: what it has completed under a claim it does not do twice.
+The jobs of a shard are read together and written together. A stage may be run again at any time: what it
+has completed under a claim it does not do twice.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import replace
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from mixdown.errors import (
     INTERNAL,
     ClaimLost,
+    DatabaseUnavailable,
     Interrupted,
     PermanentError,
     RetryableError,
@@ -25,99 +28,206 @@ from mixdown.intake import take_in
 from mixdown.making import make
 from mixdown.model import (
     Claim,
+    Deferred,
     Delivery,
+    Failed,
     JobRecord,
     JobResult,
+    Outage,
+    Outcome,
     Rendition,
     Stage,
     Status,
     StoredObject,
+    Succeeded,
 )
+from mixdown.owner import host
+from mixdown.retry import POLICIES, decide
 from mixdown.storage import master_key, safe_stem, staged_key
 from mixdown.studio import Studio
 from mixdown.webhooks import payload_for, retry_at
 
 logger = logging.getLogger(__name__)
 
+#: How long finished work waits in memory for its neighbors, before it is written down, in seconds.
+_WRITE_EVERY_S = 2.0
+
+#: How long finished work is kept while the database is away, in seconds: to make it again may take longer.
+_HOLD_S = 120.0
+
 
 # -- one stage over some jobs ---------------------------------------------------------------------
 
 
-def run_stage(stage: Stage, studio: Studio, claims: Iterable[Claim], *, last_try: bool) -> list[Claim]:
+def run_stage(stage: Stage, studio: Studio, claims: Iterable[Claim]) -> list[Claim]:
     """Run a stage for each claimed job; returns the claims that live on.
 
-    A permanent error ends its job, with a code, and touches no neighbor. A retryable one is raised
-    when all others are done, for the caller to try again, unless this was the last try.
+    A permanent error ends its job, with a code, and touches no neighbor. After a retryable one the job goes
+    back into the queue until its time comes, or has failed when that was its last try.
 
     Raises
     ------
-    RetryableError
-        Some jobs could not be completed now. Running the stage again does only those.
+    DatabaseUnavailable
+        The ledger cannot be read or written. Running the stage again does what is not written down.
     Interrupted
         `Studio.stopping` was set.
     """
-    alive: list[Claim] = []
-    to_retry: RetryableError | None = None
-    for claim in claims:
+    run = _Run(stage, studio)
+    held = {claim.job_id: claim for claim in claims}
+    for record in studio.jobs.read(list(held)):
+        ours = record.status is Status.running and record.fence == held[record.id].fence
+        if ours or stage is Stage.notify:  # whoever is told of the end of a job needs no right to it
+            run.do(record, held[record.id])
+    run.write()
+    return run.alive
+
+
+@dataclass
+class _Run:
+    """A stage on its way through a shard."""
+
+    stage: Stage
+    studio: Studio
+    alive: list[Claim] = field(default_factory=list)
+    unwritten: list[Outcome] = field(default_factory=list)
+    written_s: float = field(default_factory=time.monotonic)
+    down: dict[str, Outage] = field(default_factory=dict)  #: found out in this very shard
+    outages: frozenset[str] | None = None  #: what was down before it
+
+    def do(self, record: JobRecord, claim: Claim) -> None:
+        """Run the stage for one job, and note what came of it."""
         try:
-            _STAGES[stage](studio, claim)
-            alive.append(claim)
+            outcome = self._waits(record, claim) or _STAGES[self.stage](self.studio, record, claim)
         except ClaimLost:
-            logger.info("job %s is no longer ours: it has ended or another process has it", claim.job_id)
-        except Interrupted:
+            logger.info("job %s is no longer ours: it has ended or another process has it", record.id)
+            return
+        except (Interrupted, DatabaseUnavailable):
+            self.write()
             raise
         except PermanentError as error:
-            _give_up(studio, claim, stage, error.code, error.message)
+            outcome = self._failed(record, claim, error.code, error.message)
         except RetryableError as error:
-            if last_try:
-                _give_up(studio, claim, stage, error.code, error.message)
-            else:
-                logger.warning("job %s: %s; it will be tried again", claim.job_id, error.message)
-                to_retry = error
+            outcome = self._not_served(record, claim, error)
         except Exception:
             # The one named place for a broad except: a bug met by one job must not take its neighbors along.
-            logger.exception("job %s met a bug in %s", claim.job_id, stage.value)
-            _give_up(studio, claim, stage, INTERNAL, "Mixdown has a bug here; its log has the details.")
-    if to_retry is not None:
-        raise to_retry
-    return alive
+            logger.exception("job %s met a bug in %s", record.id, self.stage.value)
+            outcome = self._failed(record, claim, INTERNAL, "Mixdown has a bug here; its log has the details.")
+        else:
+            self._served(record)
+        if not isinstance(outcome, Failed | Deferred):
+            self.alive.append(claim)
+        if outcome is not None:
+            self.unwritten.append(outcome)
+        if time.monotonic() - self.written_s > _WRITE_EVERY_S:
+            self.write()
+
+    def write(self) -> None:
+        """Write down what came of the jobs so far. A database that is away for a while is waited for."""
+        outcomes, self.unwritten = self.unwritten, []
+        if outcomes:
+            lost = _persistently(self.studio, outcomes)
+            self.alive = [claim for claim in self.alive if claim not in lost]
+            for outcome in outcomes:
+                if outcome.claim not in lost and isinstance(outcome, Succeeded | Failed):
+                    self.studio.objects.delete_prefix(staged_key(outcome.claim.job_id, ""))
+        self.written_s = time.monotonic()
+
+    def _failed(self, record: JobRecord, claim: Claim, code: str, message: str) -> Failed:
+        """The end of a job with an error code, and whom to tell."""
+        now = datetime.now(UTC)
+        logger.info("job %s failed in %s: %s (%s)", record.id, self.stage.value, message, code)
+        ended = replace(
+            record,
+            status=Status.failed,
+            error_code=code,
+            error_detail=message,
+            failed_stage=self.stage,
+            finished_at=now,
+        )
+        deliveries = tuple(deliveries_for(ended, now))
+        return Failed(claim=claim, code=code, detail=message, stage=self.stage, deliveries=deliveries)
+
+    def _not_served(self, record: JobRecord, claim: Claim, error: RetryableError) -> Outcome:
+        """What becomes of a job after an error that trying again may mend."""
+        outage = None
+        if error.dependency:
+            outage = self.studio.jobs.not_served(error.dependency, record.id, code=error.code, detail=error.message)
+            if outage.next_probe_at is not None:
+                self.down[error.dependency] = outage
+        again = decide(
+            POLICIES[self.stage],
+            error,
+            tries=record.tries,
+            outage=outage,
+            patience_s=self.studio.settings.outage_patience_s,
+            now=datetime.now(UTC),
+            chance=random.random(),  # noqa: S311 - no secret
+        )
+        if again is None:
+            return self._failed(record, claim, error.code, error.message)
+        logger.warning("job %s: %s; it will be tried again", record.id, error.message)
+        return Deferred(
+            claim=claim,
+            code=error.code,
+            detail=error.message,
+            until=again.at,
+            counts=again.counts,
+            from_start=again.from_start,
+        )
+
+    def _waits(self, record: JobRecord, claim: Claim) -> Deferred | None:
+        """Put a job off that needs what jobs before it have just found to be down."""
+        down = next((self.down[each] for each in self._needs(record) if each in self.down), None)
+        if down is None:
+            return None
+        until = down.next_probe_at or datetime.now(UTC)
+        return Deferred(claim=claim, code=down.code, detail=down.detail, until=until, counts=False)
+
+    def _served(self, record: JobRecord) -> None:
+        """What was down and has just served a job is back."""
+        if self.outages is None:
+            self.outages = frozenset(outage.dependency for outage in self.studio.jobs.outages())
+        back = self._needs(record) & (self.outages | self.down.keys())
+        if back:
+            self.studio.jobs.served(back)
+            self.outages -= back
+            for dependency in back & self.down.keys():
+                del self.down[dependency]
+
+    def _needs(self, record: JobRecord) -> frozenset[str]:
+        """What this stage cannot do without."""
+        if self.stage is Stage.notify:
+            return frozenset()
+        if self.stage is Stage.validate:
+            return frozenset({record.origin})
+        return frozenset({"results", f"scratch:{host()}"})
 
 
-def _give_up(studio: Studio, claim: Claim, stage: Stage, code: str, message: str) -> None:
-    """End a job with an error code, and note whom to tell."""
-    if stage is Stage.notify:
-        logger.error("job %s has ended, but its notification has not left: %s", claim.job_id, message)
-        return
-    now = datetime.now(UTC)
-    record = replace(
-        studio.jobs.get(claim.job_id),
-        status=Status.failed,
-        error_code=code,
-        error_detail=message,
-        failed_stage=stage,
-        finished_at=now,
-    )
-    with suppress(ClaimLost):
-        studio.jobs.fail(claim, code=code, detail=message, stage=stage, deliveries=deliveries_for(record, now))
-    studio.objects.delete_prefix(staged_key(claim.job_id, ""))
-    logger.info("job %s failed in %s: %s (%s)", claim.job_id, stage.value, message, code)
+def _persistently(studio: Studio, outcomes: Sequence[Outcome]) -> list[Claim]:
+    """Write outcomes down, again and again while the database is away, for a while."""
+    give_up_s = time.monotonic() + _HOLD_S
+    wait_s = 0.2
+    while True:
+        try:
+            return studio.jobs.write(outcomes)
+        except DatabaseUnavailable:
+            if time.monotonic() + wait_s > give_up_s:
+                raise
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, 5.0)
 
 
 # -- store ----------------------------------------------------------------------------------------
 
 
-def store(studio: Studio, claim: Claim) -> None:
-    """Promote the staged objects to their final keys, verified, and end the job in one transaction."""
-    record = studio.jobs.get(claim.job_id)
-    if record.status is Status.succeeded:
-        return
+def store(studio: Studio, record: JobRecord, claim: Claim) -> Succeeded:
+    """Promote the staged objects to their final keys, verified: with that the job has ended."""
     validated = Validated.of(record.work["validated"])
     result = _earlier(studio, validated) if validated.already_made else _promoted(studio, record, validated)
     result = replace(result, renditions=tuple(_named(studio, record, master) for master in result.renditions))
     now = datetime.now(UTC)
     ended = replace(record, status=Status.succeeded, result=result, finished_at=now)
-    studio.jobs.succeed(claim, result, deliveries_for(ended, now))
-    studio.objects.delete_prefix(staged_key(claim.job_id, ""))
+    return Succeeded(claim=claim, result=result, deliveries=tuple(deliveries_for(ended, now)))
 
 
 def _earlier(studio: Studio, validated: Validated) -> JobResult:
@@ -172,11 +282,10 @@ def delivered_name(filename: str, master: Rendition) -> str:
 # -- notify ---------------------------------------------------------------------------------------
 
 
-def notify(studio: Studio, claim: Claim) -> None:
+def notify(studio: Studio, record: JobRecord, claim: Claim) -> None:
     """Tell whoever asked to be told. A receiver that does not answer stays in the outbox."""
-    record = studio.jobs.get(claim.job_id)
     logger.info("job %s (%s) %s", record.id, record.spec.filename, record.status.value)
-    for delivery in studio.jobs.deliveries(record.id):
+    for delivery in studio.jobs.deliveries(record.id) if record.spec.notify else ():
         if delivery.next_attempt_at is not None:
             deliver(studio, delivery)
 
@@ -204,7 +313,7 @@ def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:
     ]
 
 
-_STAGES: dict[Stage, Callable[[Studio, Claim], None]] = {
+_STAGES: dict[Stage, Callable[[Studio, JobRecord, Claim], Outcome | None]] = {
     Stage.validate: take_in,
     Stage.process: make,
     Stage.store: store,

@@ -6,11 +6,12 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
@@ -21,6 +22,8 @@ from mixdown.progress import Progress
 from mixdown.settings import Settings
 from mixdown.storage import ObjectStore, S3Options, scratch_errors
 from mixdown.webhooks import Notifier, WebhookNotifier
+
+AnyKey = TypeVar("AnyKey", bound=Hashable)
 
 #: How often a job's progress is written down at most.
 _PROGRESS_EVERY_S = 1.0
@@ -59,19 +62,26 @@ class Studio:
         return len(abandoned)
 
     @contextmanager
-    def at_work(self) -> Iterator[str]:
-        """An owner for claims, its heart beating; what it still holds afterwards is queued again."""
-        owner = this_process(uuid4().hex[:8])
+    def at_work(self, batch_id: UUID | None = None, flow_run_id: UUID | None = None) -> Iterator[AtWork]:
+        """A shift: an owner for claims, its heart beating; what it still holds afterwards is queued again."""
+        at_work = AtWork(
+            owner=this_process(uuid4().hex[:8]),
+            batch_id=batch_id,
+            flow_run_id=flow_run_id,
+            studio=replace(self, stopping=threading.Event()),
+        )
+        self.jobs.begin_shift(at_work.owner, batch_id=batch_id, flow_run_id=flow_run_id)
         done = threading.Event()
-        beat = threading.Thread(target=self._beat, args=(owner, done), name="heartbeat", daemon=True)
+        beat = threading.Thread(target=self._beat, args=(at_work.owner, done), name="heartbeat", daemon=True)
         beat.start()
         try:
-            yield owner
+            yield at_work
         finally:
             done.set()
             beat.join()
-            self.jobs.release_all(owner)
-            self.stopping.clear()
+            with suppress(DatabaseUnavailable):  # others find out that this shift is over
+                self.jobs.release_all(at_work.owner)
+                self.jobs.end_shift(at_work.owner)
 
     def claim(self, job_id: UUID, owner: str) -> Claim | None:
         """The right to work on a job; None where it has ended or somebody else works on it."""
@@ -99,17 +109,42 @@ class Studio:
 
     def intact(self, result: JobResult) -> bool:
         """Whether everything a result promises still lies where it says."""
-        copies = [master.delivered_uri for master in result.renditions if master.delivered_uri]
-        uris = [stored.uri for stored in objects_of(result)]
-        return all(self.objects.owns(uri) for uri in uris) and all(
-            self.objects.holds(uri) for uri in [*uris, *copies]
-        )
+        return not self.damaged({"": result})
+
+    def damaged(self, results: Mapping[AnyKey, JobResult]) -> set[AnyKey]:
+        """Those of many results of which something no longer lies where it says."""
+        uris = {
+            key: [
+                *(stored.uri for stored in objects_of(result)),
+                *(master.delivered_uri for master in result.renditions if master.delivered_uri),
+            ]
+            for key, result in results.items()
+        }
+        foreign = {
+            key for key, result in results.items() if not all(self.objects.owns(o.uri) for o in objects_of(result))
+        }
+        missing = self.objects.missing(uri for key in uris.keys() - foreign for uri in uris[key])
+        return foreign | {key for key in uris.keys() - foreign if not missing.isdisjoint(uris[key])}
 
     def _beat(self, owner: str, done: threading.Event) -> None:
         while not done.wait(self.settings.lease_s / 4):
             # A database that is away for a moment is met by the stages, which know how to try again.
             with suppress(DatabaseUnavailable):
                 self.jobs.heartbeat(owner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtWork:
+    """A shift of this process."""
+
+    owner: str  #: signs its claims
+    batch_id: UUID | None
+    flow_run_id: UUID | None
+    studio: Studio  #: the ports, with a `stopping` of its own
+
+    def stop(self) -> None:
+        """Have all work of this shift stop soon."""
+        self.studio.stopping.set()
 
 
 def _new_folder(home: Path) -> Path:
@@ -151,6 +186,7 @@ def open_studio(
     objects: ObjectStore | None = None,
     notifier: Notifier | None = None,
     s3: S3Options | None = None,
+    stopping: threading.Event | None = None,
 ) -> Studio:
     """Everything the settings name, opened; what is handed over takes the place of a setting."""
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -162,4 +198,5 @@ def open_studio(
         objects=objects or ObjectStore(settings.effective_results_url, s3=reach),
         notifier=notifier or WebhookNotifier(secret),
         s3=reach,
+        stopping=stopping or threading.Event(),
     )

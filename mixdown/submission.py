@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +14,11 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from mixdown import presets
-from mixdown.chain import effective_steps, materials_of, requirements_of
+from mixdown.chain import effective_steps, materials_of, requirements_of, tool_versions
 from mixdown.errors import InvalidRequest
-from mixdown.fetch import source_version
+from mixdown.fetch import origin_of, source_version
+from mixdown.items.item import Item
+from mixdown.jobs import Asked, Submitted
 from mixdown.model import (
     Analyze,
     Enhance,
@@ -24,6 +28,7 @@ from mixdown.model import (
     NoiseReduction,
     OutputSpec,
     Source,
+    Status,
     Step,
     WebhookTarget,
     Work,
@@ -33,6 +38,9 @@ from mixdown.model import (
 from mixdown.storage import path_of
 from mixdown.studio import Studio
 
+#: Requests written down in one transaction.
+_CHUNK = 1000
+
 #: What is taken for a recording when a folder is handed in.
 RECORDING_SUFFIXES = frozenset(
     f".{kind}"
@@ -40,29 +48,115 @@ RECORDING_SUFFIXES = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of requests when they were written down."""
+
+    new: int = 0
+    again: int = 0  #: failed before, called off, or their result is gone: tried again
+    waiting: int = 0  #: asked for before, not ended yet
+    done: int = 0
+
+    @property
+    def total(self) -> int:
+        """Requests, each counted once."""
+        return self.new + self.again + self.waiting + self.done
+
+
+def accept(
+    studio: Studio,
+    requests: Iterable[tuple[JobSpec, Item]],
+    *,
+    batch_id: UUID,
+    share: bool = False,
+    told: Callable[[Accepted], None] = lambda _: None,
+) -> Accepted:
+    """Write requests down as jobs of a batch, chunk by chunk: nothing is lost when this is cut off.
+
+    What is done is found and not done again. With `share`, local files are copied into the store, so that any
+    machine may work on them. `told` is called after each chunk.
+    """
+    accepted, key_of = Accepted(), _Keys(studio)
+    requests = iter(requests)
+    while chunk := list(islice(requests, _CHUNK)):
+        asked = [_asked(studio, spec, item, key_of(spec, item.version)) for spec, item in chunk]
+        if share:
+            asked = _shared(studio, asked)
+        accepted = _add(accepted, *_submitted(studio, asked, batch_id))
+        told(accepted)
+    return accepted
+
+
 def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = None) -> list[JobRecord]:
     """Write jobs down, in order; asking again for what is done gives the finished job.
 
     A job that failed is queued again, and so is one whose result has since been deleted.
     """
-    keyed = [(spec, submission_key(studio, spec)) for spec in specs]
-    records = studio.jobs.submit(keyed, batch_id=batch_id)
-    lost = [
-        (pair, record.result)
-        for pair, record in zip(keyed, records, strict=True)
-        if record.result is not None and not studio.intact(record.result)
-    ]
-    if not lost:
-        return records
-    for _, result in lost:
-        studio.jobs.forget_result(result.result_key)
-    again = {record.id: record for record in studio.jobs.submit([pair for pair, _ in lost])}
-    return [again.get(record.id, record) for record in records]
+    key_of = _Keys(studio)
+    items = [Item(source=spec.source, size_bytes=size_hint_bytes(spec.source)) for spec in specs]
+    asked = [_asked(studio, spec, item, key_of(spec)) for spec, item in zip(specs, items, strict=True)]
+    return _submitted(studio, asked, batch_id)[0].records
+
+
+def _asked(studio: Studio, spec: JobSpec, item: Item, key: str) -> Asked:
+    return Asked(spec=spec, key=key, size_bytes=item.size_bytes, origin=_origin(studio, spec.source))
+
+
+def _origin(studio: Studio, source: Source) -> str:
+    """Whom a source is fetched from; "" where every process that may work on it can read it where it lies."""
+    origin = origin_of(source)
+    if not origin.startswith("file:"):
+        return origin
+    return "" if studio.objects.is_local or studio.settings.is_shared(path_of(source.uri)) else origin
+
+
+def _shared(studio: Studio, asked: Sequence[Asked]) -> list[Asked]:
+    """The same, with local files that nobody has asked for before within reach of every machine."""
+    from mixdown.sharing import share  # here: hashing and uploading is not for everyone
+
+    known = studio.jobs.find([each.key for each in asked])
+    local = [each for each in asked if each.key not in known and path_of(each.spec.source.uri) is not None]
+    copies = share(studio, [each.spec.source for each in local])
+    shared = {
+        each.key: replace(each, spec=each.spec.model_copy(update={"source": copy}), origin="")
+        for each, copy in zip(local, copies, strict=True)
+    }
+    return [shared.get(each.key, each) for each in asked]
+
+
+def _submitted(studio: Studio, asked: Sequence[Asked], batch_id: UUID | None) -> tuple[Submitted, set[UUID]]:
+    """The jobs, and those whose result was lost: they are queued again."""
+    submitted = studio.jobs.accept(asked, batch_id=batch_id)
+    results = {record.id: record.result for record in submitted.records if record.result is not None}
+    damaged = studio.damaged(results)
+    if not damaged:
+        return submitted, set()
+    for job_id in damaged:
+        studio.jobs.forget_result(results[job_id].result_key)
+    lost = [each for each, record in zip(asked, submitted.records, strict=True) if record.id in damaged]
+    again = {record.id: record for record in studio.jobs.accept(lost, batch_id=batch_id).records}
+    records = [again.get(record.id, record) for record in submitted.records]
+    return Submitted(records=records, made=submitted.made), damaged
+
+
+def _add(accepted: Accepted, submitted: Submitted, again: set[UUID]) -> Accepted:
+    each = {record.id: record for record in submitted.records}
+    old = [record for record in each.values() if record.id not in submitted.made]
+    queued = [record for record in old if record.status is Status.queued]
+    # A job that was put back begins anew: whatever it had found out is gone.
+    fresh = {record.id for record in queued if record.stage is None and record.tries == 0} | again
+    return Accepted(
+        new=accepted.new + len(submitted.made),
+        again=accepted.again + len(fresh),
+        waiting=accepted.waiting + sum(not r.status.ended and r.id not in fresh for r in old),
+        done=accepted.done + sum(record.status.ended for record in old),
+    )
 
 
 def known(studio: Studio, specs: Sequence[JobSpec]) -> list[JobRecord | None]:
     """The job of each request, where it was asked for before; nothing is written."""
-    keys = [submission_key(studio, spec) for spec in specs]
+    key_of = _Keys(studio)
+    keys = [key_of(spec) for spec in specs]
     found = studio.jobs.find(keys)
     return [found.get(key) for key in keys]
 
@@ -144,12 +238,43 @@ def _with_places(work: Work) -> Work:
     return work.model_copy(update=changed)
 
 
-def submission_key(studio: Studio, spec: JobSpec) -> str:
-    """Hash of a request, of the present state of its sources, and of where results go."""
-    needed = (spec.source, *materials_of(effective_steps(spec.work)))
-    versions = [source_version(source, studio.s3) for source in needed]
-    requirements = requirements_of(spec.work, studio.settings.effective_presets)
-    return digest(spec.model_dump(mode="json"), versions, requirements, studio.objects.root)
+def submission_key(studio: Studio, spec: JobSpec, version: str | None = None) -> str:
+    """Hash of a request, of the present state of its sources, of where results go, and of what makes them.
+
+    `version` is the state of its source, where that is known already.
+    """
+    return _Keys(studio)(spec, version)
+
+
+class _Keys:
+    """Keys of many requests: what they share is hashed once."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._shared: dict[tuple[object, ...], tuple[str, JobSpec]] = {}
+
+    def __call__(self, spec: JobSpec, version: str | None = None) -> str:
+        # By identity: requests of one batch are copies that share all but their source.
+        mark = (id(spec.work), id(spec.outputs), spec.deliver_to, id(spec.notify))
+        if mark not in self._shared:
+            self._shared[mark] = (
+                self._digest(spec),
+                spec,
+            )  # the request is kept, so that no other gets its identity
+        if version is None:
+            version = source_version(spec.source, self._studio.s3)
+        return digest(self._shared[mark][0], spec.source.model_dump(mode="json"), version)
+
+    def _digest(self, spec: JobSpec) -> str:
+        steps = effective_steps(spec.work)
+        return digest(
+            spec.model_dump(mode="json", exclude={"source"}),
+            [step.model_dump(mode="json") for step in steps],
+            [source_version(source, self._studio.s3) for source in materials_of(steps)],
+            requirements_of(spec.work, self._studio.settings.effective_presets),
+            tool_versions(),
+            self._studio.objects.root,
+        )
 
 
 def sources(names: Sequence[str], *, deliver_to: str | None = None) -> list[Source]:

@@ -64,6 +64,12 @@ def recordings_words(count: int) -> str:
     return f"{count:,} recording{'' if count == 1 else 's'}"
 
 
+def sources_words(sources: Sequence[str], manifest: str = "") -> str:
+    """What a batch is called that nobody gave a title: `recordings`, `talk.wav and 2 more`."""
+    names = [name.rstrip("/").rpartition("/")[2].partition("?")[0] or name for name in (*sources, manifest) if name]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more" if names else "nothing"
+
+
 def place_words(uri: str) -> str:
     """Where something lies: a path for what is on this machine, else its address."""
     parts = urlsplit(uri)

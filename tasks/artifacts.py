@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from mixdown.crew import Shard
 from mixdown.jobs import JobStore
 from mixdown.model import JobRecord, JobResult, Status
 from mixdown.studio import Studio
@@ -29,7 +29,6 @@ from mixdown.wording import (
     short_id,
     state_words,
 )
-from tasks.shard import Shard
 
 #: Larger batches get a table but no page for each job: the reports lie beside the masters.
 MOST_PAGES = 100
@@ -41,7 +40,8 @@ MOST_ROWS = 500
 class BatchProgress:
     """The progress artifact of a run, fed from the ledger."""
 
-    def __init__(self, jobs: JobStore, batch_id: UUID, title: str) -> None:
+    def __init__(self, jobs: JobStore, batch_id: UUID) -> None:
+        title = jobs.batch(batch_id).title or "a batch"
         self._jobs = jobs
         self._batch_id = batch_id
         self._shown = 0.0
@@ -59,10 +59,11 @@ class BatchProgress:
             update_progress_artifact(self._artifact_id, progress=percent)
 
 
-def publish_table(records: Sequence[JobRecord], title: str) -> None:
+def publish_table(studio: Studio, batch_id: UUID) -> None:
     """A table of jobs as they ended; failures first where there are too many to show."""
-    shown = sorted(records, key=lambda record: record.status is Status.succeeded)[:MOST_ROWS]
-    rows = [_row(record) for record in (records if len(records) <= MOST_ROWS else shown)]
+    records = studio.jobs.list(batch_id=batch_id, limit=MOST_ROWS)
+    title = studio.jobs.batch(batch_id).title
+    rows = [_row(record) for record in records]
     create_table_artifact(table=rows, key="jobs", description=f"{title}: {delivered_words(records)}")
 
 

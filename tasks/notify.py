@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import task
 
+from mixdown.crew import Shard
 from mixdown.model import Stage
 from tasks.perform import all_of, perform
 from tasks.policy import policy
-from tasks.shard import Shard
 
 
 @task(**policy(Stage.notify))

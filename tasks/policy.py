@@ -9,7 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from mixdown.errors import RetryableError
+from mixdown.errors import DatabaseUnavailable
 from mixdown.model import Stage
 from mixdown.retry import POLICIES
 
@@ -19,8 +19,8 @@ LIMITS = {Stage.validate: "mixdown-fetch", Stage.process: "mixdown-process"}
 
 
 def is_retryable(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Retry only what trying again can mend."""
-    return isinstance(state.result(raise_on_failure=False), RetryableError)
+    """Retry what is in the way of a whole shard; a single job that fails waits for its turn in the ledger."""
+    return isinstance(state.result(raise_on_failure=False), DatabaseUnavailable)
 
 
 def policy(stage: Stage) -> dict[str, Any]:

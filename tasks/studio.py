@@ -6,6 +6,7 @@ import logging
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from blocks import AudioBucket, JobDatabase, WebhookSigning
 from blocks.operator import find_block
@@ -29,11 +30,8 @@ def preset_folder() -> Path:
 @lru_cache(maxsize=4)
 def _open(settings: Settings) -> Studio:
     logging.getLogger("mixdown").setLevel(logging.INFO)  # Prefect shows it where PREFECT_LOGGING_EXTRA_LOGGERS says
-    bucket, database, signing = find_block(AudioBucket), find_block(JobDatabase), find_block(WebhookSigning)
-    return open_studio(
-        settings,
-        jobs=database.open() if database else None,
-        objects=bucket.open() if bucket else None,
-        notifier=signing.open() if signing else None,
-        s3=bucket.options() if bucket else None,
-    )
+    kept: dict[str, Any] = {}
+    for block in (find_block(AudioBucket), find_block(JobDatabase), find_block(WebhookSigning)):
+        kept |= block.settings() if block else {}
+    # Written into the settings, so that child processes open the very same from them.
+    return open_studio(settings.model_copy(update=kept))

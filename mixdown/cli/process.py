@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
-from uuid import uuid4
 
 import typer
 from rich.console import Console
@@ -122,24 +121,30 @@ def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
 
     opened = studio()
     opened.sweep()
-    batch_id = uuid4()
+    batch_id = opened.jobs.open_batch("mixdown", attached=True)
     records = submit(opened, specs, batch_id=batch_id)
-    done = {record.id for record in records if record.status.ended}
+    left = {record.id for record in records if not record.status.ended}
+    done = len({record.id for record in records} - left)
     if done and not quiet:
-        err.print(f"{len(done)} of {len(records)} already done.", highlight=False)
-    todo = list(dict.fromkeys(record.id for record in records if record.id not in done))
-    if not todo:
+        err.print(f"{done} of {len(records)} already done.", highlight=False)
+    if not left:
         return records
     from mixdown.console import live
-    from mixdown.runner import run_jobs  # brings in all of the sound: seconds that a finished batch does not need
+    from mixdown.runner import run_batch  # brings in all of the sound: seconds that a finished batch does not need
+
+    def say_ended() -> None:
+        for record in opened.jobs.read(sorted(left)) if not quiet and not err.is_terminal else ():
+            if record.status.ended:
+                left.discard(record.id)
+                _say_ended(record)
 
     try:
         with live(Console(file=io.StringIO()) if quiet else err, opened.jobs, batch_id):
-            run_jobs(opened, todo, ended=_say_ended if not quiet and not err.is_terminal else lambda _: None)
+            run_batch(opened, batch_id, look=say_ended)
     except KeyboardInterrupt:
         err.print("Stopped. Nothing is lost: run the same command again to go on.")
         raise typer.Exit(130) from None
-    return [opened.jobs.get(record.id) for record in records]
+    return opened.jobs.read([record.id for record in records])
 
 
 def _say_ended(record: JobRecord) -> None:

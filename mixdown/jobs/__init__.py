@@ -4,6 +4,6 @@ from mixdown.db.engine import open_engine
 from mixdown.db.migrations import migrate
 from mixdown.jobs.queue import Taken
 from mixdown.jobs.store import JobStore
-from mixdown.jobs.submission import Asked
+from mixdown.jobs.submission import Asked, Submitted
 
-__all__ = ["Asked", "JobStore", "Taken", "migrate", "open_engine"]
+__all__ = ["Asked", "JobStore", "Submitted", "Taken", "migrate", "open_engine"]

@@ -54,6 +54,14 @@ class BatchStore:
             batches.open_batch(connection, chosen, title, now, priority=priority, attached=attached)
         return chosen
 
+    def gather(self, job_ids: Sequence[UUID], title: str | None = None) -> UUID:
+        """A batch of jobs that are there, for the process that gathers them."""
+        chosen = uuid4()
+        with writing(self._engine) as connection:
+            batches.open_batch(connection, chosen, title, self._now(connection), attached=True)
+            batches.gather(connection, chosen, job_ids)
+        return chosen
+
     def batch(self, batch_id: UUID) -> BatchRecord:
         """The batch of this id; BatchNotFound if there is none."""
         with reading(self._engine) as connection:

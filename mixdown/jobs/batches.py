@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,12 @@ def open_batch(
         statement,
         {"id": batch_id, "created_at": now, "title": title, "priority": priority, "attached": attached},
     )
+
+
+def gather(connection: Connection, batch_id: UUID, job_ids: Sequence[UUID]) -> None:
+    """Make jobs that are there part of a batch."""
+    rows = [{"batch_id": batch_id, "job_id": job_id} for job_id in job_ids]
+    connection.execute(INSERT[connection.dialect.name](BatchJob).on_conflict_do_nothing(), rows)
 
 
 def get(connection: Connection, batch_id: UUID) -> BatchRecord:

@@ -67,6 +67,7 @@ _DEFER = claims.held_to(
     error_code=bindparam("code"),
     error_detail=bindparam("detail"),
 )
+_FROM_START = update(Job).where(Job.id == bindparam("job"), _QUEUED).values(stage=None, work={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class Taken:
 
     claims: tuple[Claim, ...]
     first: JobRecord
+    size_bytes: int  #: of their sources, where all are known; else 0
 
 
 def take(
@@ -113,7 +115,9 @@ def take(
         return None
     note(connection, [claim.job_id for claim in taken], "claimed", now, owner)
     [first] = read(connection, [taken[0].job_id])
-    return Taken(claims=tuple(taken), first=first)
+    sizes = {row.id: row.size_bytes for row in chosen}
+    known = [sizes[claim.job_id] for claim in taken]
+    return Taken(claims=tuple(taken), first=first, size_bytes=sum(known) if all(known) else 0)
 
 
 def _chosen(
@@ -197,6 +201,8 @@ def _write(connection: Connection, outcome: Outcome, now: datetime) -> None:
                 until=outcome.until,
                 counted=outcome.counts,
             )
+            if outcome.from_start:
+                connection.execute(_FROM_START, {"job": outcome.claim.job_id})
 
 
 def give_back(connection: Connection, held: Sequence[Claim], now: datetime, *, why: str, blame: bool) -> None:

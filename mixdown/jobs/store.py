@@ -12,7 +12,7 @@ from mixdown.jobs import claims, listing, outbox, results, shifts, submission
 from mixdown.jobs.batch_store import BatchStore
 from mixdown.jobs.outbox import DELIVERY_LEASE_S, Attempt
 from mixdown.jobs.rows import read_job
-from mixdown.jobs.submission import Asked
+from mixdown.jobs.submission import Asked, Submitted
 from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
 
 # `JobStore.list` hides the built-in within the class.
@@ -39,6 +39,10 @@ class JobStore(BatchStore):
         longer kept goes back into the queue, with the spec given now.
         """
         asked = [each if isinstance(each, Asked) else Asked(spec=each[0], key=each[1]) for each in specs]
+        return self.accept(asked, batch_id=batch_id).records
+
+    def accept(self, asked: Sequence[Asked], *, batch_id: UUID | None) -> Submitted:
+        """`submit`, and which of the jobs are new."""
         with writing(self._engine) as connection:
             return submission.submit(connection, asked, batch_id=batch_id, now=self._now(connection))
 

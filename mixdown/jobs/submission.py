@@ -29,9 +29,15 @@ class Asked:
     size_bytes: int = 0
 
 
-def submit(
-    connection: Connection, asked: Sequence[Asked], *, batch_id: UUID | None, now: datetime
-) -> list[JobRecord]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """The job of each that was asked for, in order."""
+
+    records: list[JobRecord]
+    made: frozenset[UUID]  #: those that were not there before
+
+
+def submit(connection: Connection, asked: Sequence[Asked], *, batch_id: UUID | None, now: datetime) -> Submitted:
     """The job of each, in this order: made, found, or put back into the queue."""
     wanted: dict[str, Asked] = {}
     for each in asked:
@@ -42,10 +48,11 @@ def submit(
     found = [key for key in wanted if key not in jobs]
     note(connection, [job.id for job in jobs.values()], "queued", now)
     _requeue(connection, {key: wanted[key] for key in found}, now)
+    made = frozenset(job.id for job in jobs.values())
     jobs |= listing.find(connection, found)
     if batch_id is not None:
         _join(connection, batch_id, found)
-    return [jobs[each.key] for each in asked]
+    return Submitted(records=[jobs[each.key] for each in asked], made=made)
 
 
 def _make(

@@ -48,6 +48,7 @@ class Deferred:
     detail: str
     until: datetime
     counts: bool = True  #: whether a try was used up; waiting for a server that is down costs none
+    from_start: bool = False  #: what was staged is gone or damaged, so all of it is made again
 
 
 #: What may come of a stage.

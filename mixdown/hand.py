@@ -1,0 +1,97 @@
+"""The child's side of a bench: the foreman loads the sound once, and forks a hand whenever one is asked for.
+
+A hand runs one stage over one shard at a time. It ends at once, whatever it is doing, when the process it
+works for is gone: the socket between them then reads as closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+from mixdown.errors import MixdownError
+from mixdown.model import Claim, Stage
+from mixdown.settings import Settings
+from mixdown.stages import run_stage
+from mixdown.studio import Studio, open_studio
+
+
+def foreman(control: socket.socket) -> None:
+    """Fork a hand for each socket that arrives, until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everyone: our parent decides
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for hands
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _work(Connection(descriptors[0]))
+        os.close(descriptors[0])
+
+
+def _work(orders: Connection) -> None:
+    """Do what is ordered; never returns."""
+    settings: Settings = orders.recv()
+    stopping = threading.Event()
+    todo: queue.SimpleQueue[tuple[Stage, Sequence[Claim]]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, todo, stopping), daemon=True).start()
+    answers = _Answers(orders)
+    logging.basicConfig(level=logging.INFO, handlers=[answers], force=True)
+    studio = open_studio(settings, stopping=stopping)
+    while True:
+        stage, claims = todo.get()
+        answers.send("done", _run(studio, stage, claims))
+
+
+def _run(studio: Studio, stage: Stage, claims: Sequence[Claim]) -> list[Claim] | MixdownError:
+    try:
+        return run_stage(stage, studio, claims)
+    except MixdownError as error:
+        return error
+
+
+def _listen(orders: Connection, todo: queue.SimpleQueue[Any], stopping: threading.Event) -> None:
+    """Take orders while the hand is at work; without a parent there is nothing to work for."""
+    while True:
+        try:
+            order = orders.recv()
+        except (EOFError, OSError):
+            os._exit(1)
+        if order is None:
+            stopping.set()
+        else:
+            stopping.clear()
+            todo.put(order)
+
+
+class _Answers(logging.Handler):
+    """The way back to the parent: what is logged, which people read there, and what came of an order."""
+
+    def __init__(self, orders: Connection) -> None:
+        super().__init__()
+        self._orders = orders
+        self._sending = threading.Lock()
+
+    def send(self, kind: str, said: object) -> None:
+        """Send one message; those of several threads do not mix."""
+        with self._sending:
+            self._orders.send((kind, said))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a line of ours on."""
+        if record.name.startswith("mixdown"):
+            self.send("log", (record.name, record.levelno, self.format(record)))
+
+
+if __name__ == "__main__":
+    foreman(socket.socket(fileno=int(sys.argv[1])))
