@@ -39,9 +39,10 @@ QUIET = {
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the UI and the API.", min=1, max=65535)] = 4200,
-    limit: Annotated[int, typer.Option(help="Flow runs at once on this machine.", min=1)] = 4,
+    limit: Annotated[int, typer.Option(help="Batches at once on this machine.", min=1)] = 4,
+    urgent: Annotated[int, typer.Option(help="Jobs that somebody waits for at once, beside batches.", min=1)] = 4,
 ) -> None:
-    """Start Prefect's server, its UI and every deployment.
+    """Start Prefect's server, its UI and every deployment, and keep them running.
 
     With PREFECT_API_URL set no server is started: the deployments are served to that one.
     """
@@ -49,31 +50,29 @@ def serve(
     os.environ.setdefault("PREFECT_SERVER_API_PORT", str(port))
     os.environ.setdefault("PREFECT_UI_API_URL", f"http://{host}:{port}/api")
     given_url = os.environ.get("PREFECT_API_URL")
-    with in_sentences():
-        if given_url:
-            _serve_to(given_url, limit)
-            return
+    if not given_url:
         out.print("Starting Prefect's server …", highlight=False)
         os.environ["PREFECT_API_URL"] = f"http://{host}:{port}/api"
-        from flows.server import running_server
+    with in_sentences():
+        from flows.supervisor import supervise
 
-        with running_server(host, port) as url:
-            _serve_to(url, limit)
+        supervise(host=host, port=port, server_url=given_url, limit=limit, urgent=urgent)
 
 
-def _serve_to(url: str, limit: int) -> None:
-    from prefect import serve as serve_deployments
+def warm(
+    pool: Annotated[str, typer.Option(help="Work pool whose queue “interactive” it works on.")] = "mixdown",
+    urgent: Annotated[int, typer.Option(help="Jobs at once.", min=1)] = 4,
+) -> None:
+    """Work on what somebody waits for, at once, and send workers to batches on which nobody works.
 
-    from flows.server import apply_limits, deployments, register_blocks
+    `mixdown serve` has one of these already. Beside workers of a pool, start one on each machine.
+    """
+    _prepare(Settings().home / "prefect")
+    with in_sentences():
+        from flows.warm import keep_warm
 
-    register_blocks()
-    apply_limits()
-    served = deployments()
-    out.print(f"\n[bold]Open {url.removesuffix('/api')}[/] and run one of:", highlight=False)
-    for deployment in served:
-        out.print(f"  {deployment.flow_name}/{deployment.name}", highlight=False)
-    out.print("\nStop with Ctrl-C.\n")
-    serve_deployments(*served, limit=limit, print_starting_message=False)
+        out.print(f"Warm, for the pool {pool}. Stop with Ctrl-C.", highlight=False)
+        keep_warm(slots=urgent, pool=pool)
 
 
 def deploy(
@@ -88,11 +87,13 @@ def deploy(
             out.print(f"block type  {slug}", highlight=False)
         for name in apply_limits():
             out.print(f"limit       {name}", highlight=False)
-        ensure_work_pool(work_pool)
+        for queue in ensure_work_pool(work_pool):
+            out.print(f"queue       {work_pool}/{queue}", highlight=False)
         for deployment in deployments(work_pool=work_pool):
             deployment.apply()
             out.print(f"deployment  {deployment.flow_name}/{deployment.name}", highlight=False)
-    out.print(f"\nStart a worker with: prefect worker start --pool {work_pool}", highlight=False)
+    out.print(f"\nStart workers with: prefect worker start --pool {work_pool}", highlight=False)
+    out.print(f"and one of these:   mixdown warm --pool {work_pool}", highlight=False)
 
 
 def demo(

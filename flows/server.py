@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
 
 import blocks
-from mixdown.errors import InvalidRequest, PrefectUnavailable
-
-#: How long the server may take to answer at first: it makes its tables then.
-_START_S = 120.0
+from flows.server_process import running_server as running_server
 
 
 def shipped_file(name: str) -> Path:
@@ -34,46 +27,6 @@ def shipped_file(name: str) -> Path:
     here = Path(__file__).parent
     beside = here / Path(name).name
     return beside if beside.exists() else here.parent / name
-
-
-@contextmanager
-def running_server(host: str, port: int) -> Iterator[str]:
-    """Prefect's server on this machine while the block runs; yields the address of its API."""
-    url = f"http://{host}:{port}"
-    _refuse_taken(url)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
-    # A session of its own: Ctrl-C reaches the server last, when the flows have stopped.
-    server = subprocess.Popen(  # noqa: S603 - our own interpreter and words
-        command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        _wait_until_up(server, f"{url}/api/health")
-        yield f"{url}/api"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def _refuse_taken(url: str) -> None:
-    try:
-        httpx.get(url, timeout=2, trust_env=False)
-    except httpx.TransportError:
-        return
-    raise InvalidRequest(f"Something answers at {url} already. Choose another port with --port.")
-
-
-def _wait_until_up(server: subprocess.Popen[bytes], health_url: str) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while time.monotonic() < deadline_s:
-        if server.poll() is not None:
-            said = server.stderr.read().decode(errors="replace") if server.stderr else ""
-            raise PrefectUnavailable(f"Prefect's server did not start. It said:\n{said.strip()[-1500:]}")
-        try:
-            if httpx.get(health_url, timeout=2, trust_env=False).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.3)
-    raise PrefectUnavailable(f"Prefect's server did not answer within {_START_S:.0f} s.")
 
 
 def register_blocks() -> list[str]:
@@ -93,27 +46,55 @@ def apply_limits() -> list[str]:
     return [limit["name"] for limit in limits]
 
 
+#: The queue of what somebody waits for: a warm process takes its runs.
+INTERACTIVE = "interactive"
+
+
+def described_deployments() -> list[Mapping[str, Any]]:
+    """The deployments as prefect.yaml writes them."""
+    found: list[Mapping[str, Any]] = _prefect_yaml()["deployments"]
+    return found
+
+
+def is_interactive(described: Mapping[str, Any]) -> bool:
+    """Whether a warm process takes the runs of this deployment."""
+    return bool(described["work_pool"]["work_queue_name"] == INTERACTIVE)
+
+
 def deployments(*, work_pool: str | None = None) -> list[RunnerDeployment]:
     """Every deployment of prefect.yaml, to be served here or for a work pool."""
-    described = yaml.safe_load(shipped_file("prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-    return [_deployment(each, work_pool) for each in described]
+    return [deployment(each, work_pool=work_pool) for each in described_deployments()]
 
 
-def _deployment(described: Mapping[str, Any], work_pool: str | None) -> RunnerDeployment:
+def flow_of(described: Mapping[str, Any]) -> Flow[..., Any]:
+    """The flow that a deployment runs."""
     module, _, name = described["entrypoint"].rpartition(".")
-    flow: Flow[..., Any] = getattr(import_module(module), name)
-    made: RunnerDeployment = flow.to_deployment(  # type: ignore[assignment]
+    found: Flow[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def deployment(described: Mapping[str, Any], *, work_pool: str | None = None) -> RunnerDeployment:
+    """A deployment, ready to be applied."""
+    limit = described["concurrency_limit"]
+    made: RunnerDeployment = flow_of(described).to_deployment(  # type: ignore[assignment]
         name=described["name"],
         description=described["description"],
         tags=described["tags"],
         parameters=described["parameters"],
-        concurrency_limit=described["concurrency_limit"],
+        concurrency_limit=limit if isinstance(limit, int) else _collision(limit),
         schedules=[_schedule(each) for each in described.get("schedules", [])],
         work_pool_name=work_pool,
+        work_queue_name=described["work_pool"]["work_queue_name"] if work_pool else None,
         # By path, Prefect would load the file a second time, under a name that nobody can import.
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     return made
+
+
+def _collision(described: Mapping[str, Any]) -> ConcurrencyLimitConfig:
+    """A limit, and what becomes of a run that finds no slot: it waits (ENQUEUE) or is cancelled (CANCEL_NEW)."""
+    strategy = ConcurrencyLimitStrategy(described["collision_strategy"])
+    return ConcurrencyLimitConfig(limit=described["limit"], collision_strategy=strategy)
 
 
 def _schedule(described: Mapping[str, Any]) -> Schedule:
@@ -128,8 +109,25 @@ def _schedule(described: Mapping[str, Any]) -> Schedule:
     )
 
 
-def ensure_work_pool(name: str) -> None:
-    """A pool for workers that run flows as processes, unless there is one of this name."""
+def ensure_work_pool(name: str) -> list[str]:
+    """A pool for workers that run flows as processes, with the queues of prefect.yaml; returns their names."""
+    queues: Sequence[Mapping[str, Any]] = _prefect_yaml()["definitions"]["queues"]
     with get_client(sync_client=True) as client:
         if name not in {pool.name for pool in client.read_work_pools()}:
             client.create_work_pool(WorkPoolCreate(name=name, type="process"))
+        for queue in queues:
+            wanted = {
+                each: queue[each] for each in ("description", "priority", "concurrency_limit") if each in queue
+            }
+            try:
+                there = client.read_work_queue_by_name(queue["name"], work_pool_name=name)
+            except ObjectNotFound:
+                client.create_work_queue(queue["name"], work_pool_name=name, **wanted)
+            else:
+                client.update_work_queue(there.id, **wanted)
+    return [queue["name"] for queue in queues]
+
+
+def _prefect_yaml() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(shipped_file("prefect.yaml").read_text(encoding="utf-8"))
+    return read
