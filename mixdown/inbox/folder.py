@@ -35,6 +35,8 @@ _TRIES = 3
 class FolderInbox:
     """A folder whose recordings are taken in. Links in it are never followed."""
 
+    at_once = 1
+
     def __init__(self, root: Path, *, settle_s: float = 10.0, left_out: Collection[Path] = ()) -> None:
         self.root = root
         self.label = f"the folder {root}"

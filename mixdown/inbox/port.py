@@ -71,6 +71,10 @@ class Inbox(Protocol):
     def title(self) -> str:
         """What its batches are called."""
 
+    @property
+    def at_once(self) -> int:
+        """How many recordings are moved at once: where each costs requests, several."""
+
     def prepare(self) -> None:
         """Make the folders below it; raise unless they can be used."""
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -34,6 +36,7 @@ _FAILURES_IN_A_ROW = 5
 _LOOK_AGAIN_S = 1.0
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,18 +132,19 @@ class _Sweep:
         """File away what has ended; what has no job is handed over."""
         for chunk in _chunks(self._inbox.held()):
             records = self._studio.jobs.find([key_of(held) for held in chunk])
-            lost = []
-            for held in chunk:
-                record = records.get(key_of(held))
+            known = [(held, records.get(key_of(held))) for held in chunk]
+            ended = []
+            for held, record in known:
                 if record is None:
-                    lost.append(held)
-                elif record.status.ended:
-                    self._file(held, record)
-                else:
-                    self._counts["held"] += 1
-                    if record.batch_id is not None:
-                        self._open[record.batch_id] = None
-            if lost:
+                    continue
+                if record.status.ended:
+                    ended.append((held, record))
+                    continue
+                self._counts["held"] += 1
+                if record.batch_id is not None:
+                    self._open[record.batch_id] = None
+            self._file(ended)
+            if lost := [held for held, record in known if record is None]:
                 without_job(lost)
 
     def take_in(self, defaults: Defaults, *, attached: bool) -> None:
@@ -148,7 +152,7 @@ class _Sweep:
         self._left.clear()
         self._left_count = self.settling = 0
         for chunk in _chunks(self._arrivals()):
-            held = [taken for arrival in chunk if (taken := self._take(arrival)) is not None]
+            held = self._take(chunk)
             self.accept(held, defaults, attached=attached)
             self._counts["taken"] += len(held)
 
@@ -171,18 +175,35 @@ class _Sweep:
             if len(self._left) < _NAMED:
                 self._left[found.name] = found
 
-    def _take(self, arrival: Arrival) -> Held | None:
-        with self._its_own_trouble(arrival.name):
-            return self._inbox.take(arrival)
-        return None
+    def _take(self, arrivals: list[Arrival]) -> list[Held]:
+        held: list[Held] = []
+        for arrival, taken in self._at_once(self._inbox.take, arrivals):
+            with self._its_own_trouble(arrival.name):
+                held += filter(None, [taken()])
+        return held
 
-    def _file(self, held: Held, record: JobRecord) -> None:
-        drawer = drawer_of(record)
-        with self._its_own_trouble(held.name):
-            at = self._inbox.file_away(held, drawer, str(record.id), tuple(tags_of(record)), report_of(record))
-            if at is not None:
-                self._counts[drawer.value] += 1
-                self._told(Filed(name=held.name, at=at, drawer=drawer, record=record))
+    def _file(self, ended: list[tuple[Held, JobRecord]]) -> None:
+        def file(each: tuple[Held, JobRecord]) -> str | None:
+            held, record = each
+            tags, report = tuple(tags_of(record)), report_of(record)
+            return self._inbox.file_away(held, drawer_of(record), str(record.id), tags, report)
+
+        for (held, record), filed in self._at_once(file, ended):
+            with self._its_own_trouble(held.name):
+                at, drawer = filed(), drawer_of(record)
+                if at is not None:
+                    self._counts[drawer.value] += 1
+                    self._told(Filed(name=held.name, at=at, drawer=drawer, record=record))
+
+    def _at_once(self, move: Callable[[_T], _R], each: list[_T]) -> Iterator[tuple[_T, Callable[[], _R]]]:
+        """Move several at once; what came of each is found out by asking."""
+        if self._inbox.at_once == 1:
+            for one in each:
+                yield one, partial(move, one)
+            return
+        with ThreadPoolExecutor(self._inbox.at_once, thread_name_prefix="inbox") as pool:
+            for one, moved in [(one, pool.submit(move, one)) for one in each]:
+                yield one, moved.result
 
     @contextmanager
     def _its_own_trouble(self, name: str) -> Iterator[None]:
