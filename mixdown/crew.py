@@ -195,14 +195,7 @@ class _Crew:
         """Have a shard done; how long it took, in seconds."""
         BENCH.set(self.bench)
         started_s = time.monotonic()
-        self.through(
-            Shard(
-                label=_label(taken),
-                jobs=tuple(claim.job_id for claim in taken.claims),
-                claims=taken.claims,
-                limits=self.limits,
-            )
-        )
+        self.through(shard_of(taken, self.limits))
         return time.monotonic() - started_s
 
     def _ended(self, future: Future[float], taken: Taken, *, wait_for_it: bool = False) -> None:
@@ -251,6 +244,12 @@ class _Crew:
         return self.shift.studio.settings.lease_s
 
 
-def _label(taken: Taken) -> str:
+def shard_of(taken: Taken, limits: frozenset[str]) -> Shard:
+    """What was taken, to be sent through the stages."""
     first = taken.first.spec.filename
-    return first if len(taken.claims) == 1 else f"{first} +{len(taken.claims) - 1}"
+    return Shard(
+        label=first if len(taken.claims) == 1 else f"{first} +{len(taken.claims) - 1}",
+        jobs=tuple(claim.job_id for claim in taken.claims),
+        claims=taken.claims,
+        limits=limits,
+    )

@@ -46,6 +46,7 @@
     + DeliveryFailed            delivery_failed
     + PrefectUnavailable        prefect_unavailable
     + HandDied                  hand_died
+    + ClusterUnavailable        cluster_unavailable
   x Interrupted                 the work was stopped; the job is queued again
 
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
@@ -375,3 +376,9 @@ class HandDied(RetryableError):
     """The process that worked on these jobs has died."""
 
     code = "hand_died"
+
+
+class ClusterUnavailable(RetryableError):
+    """The Dask or Ray cluster cannot be reached."""
+
+    code = "cluster_unavailable"
