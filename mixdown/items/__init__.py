@@ -10,7 +10,7 @@ from itertools import chain
 from mixdown.errors import InvalidRequest
 from mixdown.items.item import RECORDING_SUFFIXES, Item, in_a_sentence
 from mixdown.items.local import LocalFiles, absolute, address_of, version_of
-from mixdown.items.remote import s3_items
+from mixdown.items.remote import s3_items, versions_of
 from mixdown.items.requests import Defaults, requests_of, templates
 from mixdown.manifest import Row, read_manifest
 from mixdown.model import Source
@@ -26,6 +26,7 @@ __all__ = [
     "items_of",
     "requests_of",
     "version_of",
+    "versions_of",
 ]
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mixdown.errors import InvalidRequest, SourceNotFound, SourceUnavailable
+from mixdown.fetch import source_version
 from mixdown.items.item import Item, in_a_sentence, is_recording, shown
 from mixdown.model import Source
 from mixdown.storage import S3Options, translated
 
 if TYPE_CHECKING:
     from mixdown.storage.s3 import S3Bucket
+
+_ASKED_AT_ONCE = 16
 
 
 def s3_items(
@@ -58,6 +62,16 @@ def s3_items(
         where = f"below “{shown(key)}” in the bucket “{shown(name)}”" if key else f"in the bucket “{shown(name)}”"
         hint = " An s3:// address takes no *: name what comes before it." if "*" in key else ""
         raise InvalidRequest(f"There is no recording {where}.{hint}")
+
+
+def versions_of(items: Sequence[Item], options: S3Options | None = None) -> list[str]:
+    """The version of each item; those that nobody knows yet are asked for, several at once."""
+    unknown = [item.source for item in items if item.version is None]
+    if not unknown:
+        return [item.version or "" for item in items]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="ask") as pool:
+        asked = iter(list(pool.map(lambda source: source_version(source, options), unknown)))
+    return [next(asked) if item.version is None else item.version for item in items]
 
 
 def _listed(bucket: S3Bucket, name: str, prefix: str, most: int | None = None) -> Iterator[dict[str, Any]]:
