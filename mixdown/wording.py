@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
 from mixdown.model import (
@@ -41,11 +42,13 @@ def done_share(record: JobRecord) -> float:
 
 
 def state_words(record: JobRecord) -> str:
-    """State of a job: `succeeded`, `already done`, `failed: unreadable_audio` …"""
+    """State of a job: `succeeded`, `waits until 12:03`, `failed: unreadable_audio` …"""
     if record.status is Status.failed:
         return f"failed: {record.error_code}"
     if record.status is Status.succeeded and record.result is not None and record.result.reused:
         return "succeeded (same recording, done before)"
+    if record.status is Status.queued and record.not_before is not None and record.not_before > datetime.now(UTC):
+        return f"waits until {clock_words(record.not_before)}"
     return record.status.value
 
 
@@ -74,6 +77,12 @@ def place_words(uri: str) -> str:
     """Where something lies: a path for what is on this machine, else its address."""
     parts = urlsplit(uri)
     return unquote(parts.path) if parts.scheme == "file" else uri
+
+
+def clock_words(moment: datetime) -> str:
+    """A time of day as clocks here show it, with the day where that is another: `12:03`, `11-24 00:30`."""
+    here = moment.astimezone()
+    return f"{here:%H:%M}" if here.date() == datetime.now(UTC).astimezone().date() else f"{here:%m-%d %H:%M}"
 
 
 def duration_words(seconds: float) -> str:

@@ -79,15 +79,26 @@ def test_every_error_code_is_documented() -> None:
     assert documented == codes
 
 
+def _listed(text: str) -> list[str]:
+    """The commands that a help text lists."""
+    return re.findall(r"^│ ([a-z]+)  ", text.partition("Commands")[2], flags=re.MULTILINE)
+
+
 def test_every_command_has_help_and_is_documented() -> None:
-    """Each command of `mixdown --help` has options with descriptions and is on the page of commands."""
-    commands = re.findall(r"^│ (\w+)  ", _help().split("Commands")[1], flags=re.MULTILINE)
+    """Each command of `mixdown --help`, and of its groups, is on the page of commands with all of its options."""
+    page = PAGES["docs/reference/commands.md"]
+    commands = _listed(_help())
 
     assert len(commands) >= 7
     for command in commands:
-        assert f"## mixdown {command}" in PAGES["docs/reference/commands.md"]
-        for option in set(re.findall(r"(--[a-z-]+)", _help(command))) - {"--help"}:
-            assert f"`{option}`" in PAGES["docs/reference/commands.md"], f"{command} {option}"
+        section = re.search(rf"^## mixdown {command}\n(.*?)(?=^## |\Z)", page, flags=re.MULTILINE | re.DOTALL)
+        assert section, command
+        text = _help(command)
+        of_group = {each: _help(command, each) for each in _listed(text)}
+        for each in of_group:
+            assert f"`mixdown {command} {each}" in section[1], f"{command} {each}"
+        for option in set(re.findall(r"(--[a-z-]+)", "".join([text, *of_group.values()]))) - {"--help"}:
+            assert f"`{option}`" in section[1], f"{command} {option}"
 
 
 def test_every_step_is_documented() -> None:

@@ -11,7 +11,7 @@ import typer
 from mixdown import __version__
 from mixdown.cli.analyze import analyze
 from mixdown.cli.inspect import measure, probe
-from mixdown.cli.jobs import jobs
+from mixdown.cli.jobs import app as jobs_app
 from mixdown.cli.presets import app as presets_app
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
@@ -42,19 +42,27 @@ def _main(
     logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
 
 
-for _command in (process, transform, steps, analyze, probe, measure, jobs):
+#: The groups of commands, which may be plugged into as well.
+_GROUPS = {"presets": presets_app, "jobs": jobs_app}
+
+for _command in (process, transform, steps, analyze, probe, measure):
     app.command()(_command)
-app.add_typer(presets_app, name="presets")
+for _name, _group in _GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
 def _add_commands_from_outside() -> None:
-    """Commands that other packages plug in: those of Prefect's side, where it is installed."""
+    """Commands that other packages plug in: those of Prefect's side, where it is installed.
+
+    One named `jobs.reconcile` goes into the group `jobs`.
+    """
     for entry in sorted(entry_points(group="mixdown.commands"), key=lambda entry: entry.name):
         try:
             command = entry.load()
         except ModuleNotFoundError:
             continue
-        app.command(entry.name)(command)
+        group, _, name = entry.name.rpartition(".")
+        (_GROUPS[group] if group else app).command(name)(command)
 
 
 def main() -> None:
