@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Engine
 
 from mixdown.db import engine as database
 from mixdown.db.engine import reading, writing
-from mixdown.jobs import batches, outages, queue, shifts
+from mixdown.jobs import batches, failures, outages, queue, shifts
 from mixdown.jobs.queue import Taken
 from mixdown.model import (
     BatchProgress,
     BatchRecord,
     Claim,
+    FailureGroup,
     JobRecord,
     Outage,
     Outcome,
@@ -81,6 +82,11 @@ class BatchStore:
         """How far a batch is."""
         with reading(self._engine) as connection:
             return batches.progress(connection, batch_id, self._now(connection))
+
+    def failures(self, batch_id: UUID, *, examples: int = 3) -> list[FailureGroup]:
+        """What failed of a batch by code, the most frequent first, each with its first examples."""
+        with reading(self._engine) as connection:
+            return failures.grouped(connection, batch_id, examples=examples)
 
     def left(self, batch_id: UUID) -> tuple[int, int]:
         """How many jobs of a batch are queued, and how many are running, wherever."""

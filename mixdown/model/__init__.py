@@ -18,7 +18,7 @@ from mixdown.model.analysis import (
     Verdict,
     WavePeaks,
 )
-from mixdown.model.batches import BatchProgress, BatchRecord, Outage, Priority, Shift
+from mixdown.model.batches import BatchProgress, BatchRecord, FailureGroup, Outage, Priority, Shift
 from mixdown.model.chains import FINAL, Step
 from mixdown.model.edits import (
     EDITS,
@@ -131,6 +131,7 @@ __all__ = [
     "Fade",
     "FadeCurve",
     "Failed",
+    "FailureGroup",
     "Finding",
     "Gain",
     "HighPass",

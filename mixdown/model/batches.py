@@ -75,6 +75,15 @@ class BatchProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Jobs of a batch that failed for the same reason."""
+
+    code: str
+    number: int
+    examples: tuple[tuple[str, str], ...]  #: the first few: file name and sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
     """A process at work, as others see it."""
 
