@@ -174,7 +174,9 @@ def _copied(
 ) -> Fetched:
     name, scheme = source.name, _scheme(source.uri)
     with Deadline(timeout_s) as deadline:
-        arriving = _Arriving(name=name, origin=origin_of(source), to=to, limits=limits, deadline=deadline, check=check)
+        arriving = _Arriving(
+            name=name, origin=origin_of(source), to=to, limits=limits, deadline=deadline, check=check
+        )
         if scheme == "s3":
             sink, filename = _from_s3(source.uri, arriving, s3)
         elif scheme in ("http", "https"):
@@ -253,10 +255,10 @@ def _from_s3(uri: str, arriving: _Arriving, s3: S3Options | None) -> tuple[_Sink
     name = arriving.name
     bucket, key = _bucket(uri, name, s3)
     with _s3_errors(bucket, name):
-        size_bytes = bucket.size_bytes(key)
-        if size_bytes is None:
+        found = bucket.look(key)
+        if found is None:
             raise SourceNotFound(f"There is no {name} at its address.")
-    return arriving.write(_s3_chunks(bucket, key, name), size_bytes), key
+    return arriving.write(_s3_chunks(bucket, key, name), found.size_bytes), key
 
 
 def _s3_chunks(bucket: S3Bucket, key: str, name: str) -> Iterator[bytes]:
@@ -312,9 +314,7 @@ def _final_response(client: httpx.Client, url: str, arriving: _Arriving) -> http
                 return response
             request = response.next_request
             response.close()
-    raise SourceNotFound(
-        f"The address of {arriving.name} leads on and on: more than {_MAX_REDIRECTS} redirects."
-    )
+    raise SourceNotFound(f"The address of {arriving.name} leads on and on: more than {_MAX_REDIRECTS} redirects.")
 
 
 def _http_chunks(response: httpx.Response, arriving: _Arriving) -> Iterator[bytes]:

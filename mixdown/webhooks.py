@@ -18,6 +18,7 @@ from mixdown import __version__
 from mixdown.deadline import Deadline
 from mixdown.errors import InvalidRequest
 from mixdown.model import Delivery, JobRecord, Rendition
+from mixdown.web import retry_after_s, tls, web_origin
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ class WebhookNotifier:
                 httpx.Client(
                     transport=self._transport,
                     timeout=self._timeout_s,
+                    verify=tls(),
                     trust_env=False,
                     follow_redirects=False,
                 ) as client,
@@ -191,7 +193,7 @@ def _answer(response: httpx.Response) -> Answer:
         ok=False,
         final=response.status_code == _GONE,
         summary=f"{status}: {excerpt}" if excerpt else status,
-        retry_after_s=_retry_after_s(response),
+        retry_after_s=retry_after_s(response.headers, datetime.now(UTC)),
     )
 
 
@@ -209,9 +211,9 @@ def _excerpt(response: httpx.Response) -> str:
     return "".join(filter(str.isprintable, text))[:_ANSWER_CHARACTERS]
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdigit() else None
+def receiver_of(delivery: Delivery) -> str:
+    """Who has to answer for a delivery to succeed: `webhook:https://host`."""
+    return f"webhook:{web_origin(delivery.target.url)}"
 
 
 class LogNotifier:

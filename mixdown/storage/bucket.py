@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import fsspec
 
 from mixdown.errors import InvalidRequest
-from mixdown.storage.place import Place
+from mixdown.storage.place import Found
 
 #: One request's worth of an object; also bounds what is in memory.
 CHUNK_BYTES = 8 << 20
@@ -31,6 +31,7 @@ class Bucket:
         self._protocol, _, root = url.partition("://")
         self._root = root.strip("/")
         self.label = f"the store {self._scheme}{self._root}"
+        self.origin = ""
 
     @property
     def fs(self) -> Any:
@@ -49,21 +50,19 @@ class Bucket:
         root = self.uri("")
         return uri.removeprefix(root) if uri.startswith(root) else None
 
-    def size_bytes(self, name: str) -> int | None:
-        """Size of an object; None: nothing there."""
+    def look(self, name: str) -> Found | None:
+        """What lies under a name; None: the name is free."""
         try:
             found = self.fs.info(self._path(name))
         except FileNotFoundError:
             return None
-        return None if found["type"] == "directory" else int(found["size"])
+        if found["type"] == "directory":
+            return None
+        return Found(size_bytes=int(found["size"]), media_type=found.get("ContentType"))
 
-    def fingerprint(self, name: str) -> str | None:
-        """Equal fingerprints, equal bytes; None: cannot say."""
-        return None
-
-    def media_type(self, name: str) -> str | None:
-        """The media type kept with an object."""
-        return self.fs.info(self._path(name)).get("ContentType")
+    def glance(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these names that are taken; no mark is known here."""
+        return {name: "" for name in names if self.look(name) is not None}
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in order."""
@@ -71,41 +70,47 @@ class Bucket:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
 
-    def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
+    def put(
+        self, body: Iterable[bytes], name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
         """Store `body`, whole or not at all; FileExistsError where the name is taken and must not be."""
         # An exception inside an open remote file still publishes what was written: only finished files go up.
         with tempfile.NamedTemporaryFile(prefix="mixdown-") as file:
             file.writelines(body)
             file.flush()
-            self.put_file(Path(file.name), name, media_type=media_type, replace=replace)
+            path = Path(file.name)
+            return self.put_file(path, name, sha256=sha256, media_type=media_type, replace=replace)
 
-    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
+    def put_file(
+        self, path: Path, name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
         """Store a finished file, whole or not at all; FileExistsError unless it may `replace`."""
         with _LOOK_AND_WRITE:
-            if not replace and self.size_bytes(name) is not None:
+            if not replace and self.look(name) is not None:
                 raise FileExistsError(name)
             if self._protocol == "memory":
                 self.fs.pipe_file(self._path(name), path.read_bytes())  # put_file shows it while it grows
             else:
                 self.fs.put_file(str(path), self._path(name))
+        return False
 
-    def copy(self, source: Place, name: str, to: str) -> bool:
-        """Copy an object within this place."""
-        if source is not self:
-            return False
-        self.fs.cp_file(self._path(name), self._path(to))
-        return True
+    def copy(self, name: str, to: str, *, sha256: str, mark: str | None) -> bool:
+        """Not done here: these file systems would copy over what is there, and prove nothing."""
+        return False
+
+    def sync(self, names: Collection[str]) -> None:
+        """What is stored is as safe as it gets."""
 
     def delete(self, name: str) -> None:
         """Remove an object."""
         with suppress(FileNotFoundError):
             self.fs.rm_file(self._path(name))
 
-    def delete_below(self, prefix: str) -> None:
-        """Remove everything under a prefix."""
-        # One by one: S3 engines of some age refuse the checksum that botocore sends with a bulk delete.
-        for name, _, _ in list(self.list_below(prefix)):
-            self.delete(name)
+    def delete_below(self, prefixes: Collection[str]) -> None:
+        """Remove everything under these prefixes."""
+        for prefix in prefixes:
+            for name, _, _ in list(self.list_below(prefix)):
+                self.delete(name)
 
     def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """Name, size and time of every object under a prefix."""

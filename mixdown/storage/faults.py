@@ -6,7 +6,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mixdown.errors import MixdownError, ScratchFull, SourceForbidden, StorageUnavailable
+from mixdown.errors import MixdownError, RetryableError, ScratchFull, SourceForbidden, StorageUnavailable
+from mixdown.owner import host
 from mixdown.storage.place import Place
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -17,7 +18,8 @@ def translated(
     place: Place,
     *,
     missing: MixdownError | None = None,
-    unavailable: type[MixdownError] = StorageUnavailable,
+    unavailable: type[RetryableError] = StorageUnavailable,
+    dependency: str = "",
 ) -> Iterator[None]:
     """Raise our error for a foreign one, its cause kept."""
     try:
@@ -25,12 +27,13 @@ def translated(
     except place.foreign_errors as error:
         label = place.label[0].upper() + place.label[1:]
         if isinstance(error, FileNotFoundError):
-            raise missing or unavailable(f"{label} is not there.") from error
+            raise missing or unavailable(f"{label} is not there.", dependency=dependency) from error
         if isinstance(error, place.refusals):
             raise SourceForbidden(f"{label} refuses access.") from error
         if isinstance(error, OSError) and error.errno in _FULL:
-            raise unavailable(f"{label} is full.") from error
-        raise unavailable(f"{label} cannot be used now ({_reason(error)}).") from error
+            raise unavailable(f"{label} is full.", dependency=dependency) from error
+        reason = f"{label} cannot be used now ({_reason(error)})."
+        raise unavailable(reason, dependency=dependency) from error
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def scratch_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise ScratchFull from error
+            raise ScratchFull(dependency=f"scratch:{host()}") from error
         raise
 
 

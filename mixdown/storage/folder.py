@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from mixdown.owner import is_alive, this_process
-from mixdown.storage.place import Place
+from mixdown.storage.place import Found
 
 _CHUNK_BYTES = 1 << 20
 #: What is being written bears its writer's name, so that it can be swept when that process is gone.
@@ -29,6 +30,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.label = f"the folder {path}"
+        self.origin = ""
 
     def uri(self, name: str) -> str:
         """The `file://` address of an object."""
@@ -41,63 +43,84 @@ class Folder:
             return None
         return str(path.relative_to(self.path))
 
-    def size_bytes(self, name: str) -> int | None:
-        """Size of an object; None: nothing there; -1: what is there is a folder, a link or the like."""
+    def look(self, name: str) -> Found | None:
+        """What lies under a name; None: the name is free."""
         try:
             found = (self.path / name).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else -1
+        return Found(size_bytes=found.st_size if stat.S_ISREG(found.st_mode) else -1)
 
-    def fingerprint(self, name: str) -> str | None:
-        """Equal fingerprints, equal bytes: two names of one file."""
-        found = (self.path / name).lstat()
-        return f"{found.st_dev}:{found.st_ino}"
-
-    def media_type(self, name: str) -> str | None:
-        """A folder keeps no media types."""
-        return None
+    def glance(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these names that are taken, each with a mark that is another one when the file is."""
+        marks = {}
+        for name in names:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found = (self.path / name).lstat()
+                marks[name] = f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+        return marks
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in order."""
         return read_chunks(self.path / name)
 
-    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
+    def put_file(
+        self, path: Path, name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
         """Store a copy of a finished file, whole or not at all; FileExistsError unless it may `replace`."""
-        self.put(read_chunks(path), name, media_type=media_type, replace=replace)
+        return self.put(
+            read_chunks(path), name, sha256=sha256, media_type=media_type, replace=replace, durable=durable
+        )
 
-    def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
-        """Store `body`, whole or not at all; FileExistsError where the name is taken and must not be."""
+    def put(
+        self, body: Iterable[bytes], name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
+        """Store `body`, whole or not at all; FileExistsError where the name is taken and must not be.
+
+        Reading back what was just written would give what the system still has in memory: it proves nothing.
+        """
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(_partial_name())
         try:
             with partial.open("xb") as file:
                 file.writelines(body)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             if replace:
                 partial.replace(target)
             else:
                 _publish(partial, target)
         finally:
             partial.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        if durable:
+            _sync(target.parent)
+        return True
 
-    def copy(self, source: Place, name: str, to: str) -> bool:
-        """Give an object of this place a second name. Another folder is its owner's: it gets a real copy."""
-        if source is not self:
+    def copy(self, name: str, to: str, *, sha256: str, mark: str | None) -> bool:
+        """Give a file of this place that holds these bytes a second name; `sync` makes it last."""
+        source, target = self.path / name, self.path / to
+        try:
+            with source.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    return False
+        except FileNotFoundError:
             return False
-        target = self.path / to
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(self.path / name)
-        except (FileExistsError, FileNotFoundError):
+            target.hardlink_to(source)
+        except FileExistsError:
             raise
-        except OSError:  # no hard links here
+        except OSError:  # no hard links here, or the source is gone
             return False
-        _sync_folder(target.parent)
         return True
+
+    def sync(self, names: Collection[str]) -> None:
+        """Make these files survive a power cut: what is in them, and their names."""
+        paths = [self.path / name for name in names]
+        for path in [*paths, *sorted({path.parent for path in paths})]:
+            _sync(path)
 
     def delete(self, name: str) -> None:
         """Remove an object, and its folder where that is empty then."""
@@ -107,10 +130,11 @@ class Folder:
             with suppress(OSError):  # not empty
                 path.parent.rmdir()
 
-    def delete_below(self, prefix: str) -> None:
-        """Remove everything under a prefix, what was half written too."""
-        for path in _files(self.path / prefix):
-            self.delete(str(path.relative_to(self.path)))
+    def delete_below(self, prefixes: Collection[str]) -> None:
+        """Remove everything under these prefixes, what was half written too."""
+        for prefix in prefixes:
+            for path in _files(self.path / prefix):
+                self.delete(str(path.relative_to(self.path)))
 
     def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """Name, size and time of every object under a prefix."""
@@ -188,8 +212,7 @@ def _files(path: Path) -> Iterator[Path]:
             yield Path(folder) / name
 
 
-def _sync_folder(path: Path) -> None:
-    """Make a new name survive a power cut."""
+def _sync(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

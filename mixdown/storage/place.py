@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What lies under a name."""
+
+    size_bytes: int  #: -1: it is no object, but a folder, a link or the like
+    sha256: str | None = None  #: of its bytes, where the place vouches for that; None: they have to be read
+    media_type: str | None = None  #: where one is kept
 
 
 class Place(Protocol):
@@ -14,6 +24,10 @@ class Place(Protocol):
     @property
     def label(self) -> str:
         """What a message calls it; no secret in it."""
+
+    @property
+    def origin(self) -> str:
+        """What has to serve for it to be there: `s3://bucket`; "" where that cannot be said."""
 
     @property
     def foreign_errors(self) -> tuple[type[Exception], ...]:
@@ -29,35 +43,44 @@ class Place(Protocol):
     def name_of(self, uri: str) -> str | None:
         """The name of the object at an address; None: not here."""
 
-    def size_bytes(self, name: str) -> int | None:
-        """Size of an object; None: the name is free."""
+    def look(self, name: str) -> Found | None:
+        """What lies under a name; None: the name is free."""
 
-    def fingerprint(self, name: str) -> str | None:
-        """Equal fingerprints, equal bytes; None: cannot say without reading."""
-
-    def media_type(self, name: str) -> str | None:
-        """The media type kept with an object, if one is."""
+    def glance(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these names that are taken, each with a mark that is another one when the object is."""
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """The bytes of an object, in order."""
 
-    def put(self, body: Iterable[bytes], name: str, *, media_type: str, replace: bool) -> None:
-        """Store `body`, whole or not at all; FileExistsError where the name is taken, unless it may `replace`."""
+    def put(
+        self, body: Iterable[bytes], name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
+        """Store `body`, whole or not at all; FileExistsError where the name is taken, unless it may `replace`.
 
-    def put_file(self, path: Path, name: str, *, media_type: str, replace: bool) -> None:
+        The answer is whether it is sure to hold those very bytes now; False: reading them back would tell.
+        What is not `durable` may be gone after a power cut.
+        """
+
+    def put_file(
+        self, path: Path, name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
+    ) -> bool:
         """`put` for a finished file."""
 
-    def copy(self, source: Place, name: str, to: str) -> bool:
-        """Copy an object within this place without its bytes passing through here; False: that cannot be done.
+    def copy(self, name: str, to: str, *, sha256: str, mark: str | None) -> bool:
+        """Copy an object within this place, if it holds bytes of this SHA-256, to a free name.
 
-        Where the name is taken, it may raise FileExistsError or replace what is there.
+        The answer is whether that name is sure to hold them now; False: it could not be done like this.
+        `mark` is what `glance` said of the object. FileExistsError where the name was taken meanwhile.
         """
+
+    def sync(self, names: Collection[str]) -> None:
+        """Make these objects survive a power cut."""
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
 
-    def delete_below(self, prefix: str) -> None:
-        """Remove everything under a prefix."""
+    def delete_below(self, prefixes: Collection[str]) -> None:
+        """Remove everything under these prefixes."""
 
     def list_below(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
         """Name, size and time of every object under a prefix."""
