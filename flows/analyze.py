@@ -5,14 +5,14 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.asked import found_at
-from flows.orchestrate import ended, run_to_end
+from flows.orchestrate import call_off, ended, run_to_end
 from mixdown.ended import Ended
 from mixdown.items import Defaults, requests_of
 from mixdown.model import Analyze
 from mixdown.wording import sources_words
 
 
-@flow(name="analyze-audio", persist_result=False)
+@flow(name="analyze-audio", persist_result=False, on_cancellation=[call_off])
 def analyze_audio(
     sources: list[str],
     presets: list[str] = [],  # noqa: B006 - never changed; Prefect shows it as the default

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from prefect import flow
 
-from flows.orchestrate import ended, work_to_end
+from flows.orchestrate import call_off, ended, work_to_end
 from mixdown.ended import Ended
 from tasks.studio import studio
 
 
-@flow(name="continue-batch", persist_result=False)
+@flow(name="continue-batch", persist_result=False, on_cancellation=[call_off])
 def continue_batch(batch_id: UUID) -> Ended:
     """Work on a batch until nothing of it is left. Several runs at once share its jobs.
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext, suppress
+from contextvars import ContextVar
+from typing import Any
 from uuid import UUID, uuid4
 
-from prefect.runtime import flow_run
-from prefect.states import Completed
+import httpx
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.runtime import flow_run as this_run
+from prefect.states import Cancelled, Completed
 
+from flows.otherwise import impatient, otherwise
 from mixdown.crew import Shard, work_on
 from mixdown.ended import Ended
+from mixdown.errors import BatchCancelled, BatchNotFound, Interrupted
+from mixdown.hands import Hands
 from mixdown.items import Item
-from mixdown.model import JobSpec
+from mixdown.model import JobSpec, Priority
 from mixdown.runner import benches
 from mixdown.studio import Studio
 from mixdown.submission import accept
@@ -23,6 +32,9 @@ from tasks.store import store
 from tasks.studio import studio
 from tasks.validate import validate
 
+#: The hands of a process that lives longer than its runs; None: each run has its own.
+KEPT_HANDS: ContextVar[Hands | None] = ContextVar("KEPT_HANDS", default=None)
+
 
 def through(shard: Shard) -> None:
     """Take one shard through the four stages, then show in Prefect what came of it."""
@@ -30,26 +42,33 @@ def through(shard: Shard) -> None:
     publish_jobs(studio(), done)
 
 
-def run_to_end(requests: Iterable[tuple[JobSpec, Item]], *, title: str) -> Ended:
-    """Accept requests as a batch and work on it until nothing is left."""
+def run_to_end(
+    requests: Iterable[tuple[JobSpec, Item]], *, title: str, priority: Priority = Priority.normal
+) -> Ended:
+    """Accept requests as a batch and work on it until nothing is left.
+
+    The batch has the id of the run: the same run, started again, goes on with it.
+    """
     opened = studio()
-    batch_id = opened.jobs.open_batch(title, batch_id=uuid4())
+    batch_id = _this_run() or uuid4()
+    opened.jobs.open_batch(title, batch_id=batch_id, priority=priority)
     accept(opened, requests, batch_id=batch_id)
     return work_to_end(opened, batch_id)
 
 
 def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
-    """Work on a batch until nothing of it is left, here or elsewhere; BatchCancelled if it is called off."""
+    """Work on a batch until nothing of it is left, here or elsewhere, or until it is called off."""
     progress = BatchProgress(opened.jobs, batch_id)
     queued, _ = opened.jobs.left(batch_id)
-    with benches(opened, queued) as bench:
+    kept = KEPT_HANDS.get()
+    with suppress(BatchCancelled), nullcontext(kept.bench) if kept else benches(opened, queued) as bench:
         work_on(
             opened,
             batch_id,
             bench=bench,
             through=through,
-            look=progress.update,
-            flow_run_id=flow_run.id,
+            look=_look(opened, progress),
+            flow_run_id=_this_run(),
             limits=existing_limits(),
         )
     progress.update()
@@ -57,6 +76,38 @@ def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
     return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)
 
 
+def _this_run() -> UUID | None:
+    return UUID(this_run.id) if this_run.id else None
+
+
+def _look(opened: Studio, progress: BatchProgress) -> Callable[[], None]:
+    """What is done every moment: end where the process is to end, and show how far the batch is."""
+
+    once = otherwise(impatient)
+
+    def look() -> None:
+        if opened.stopping.is_set():
+            raise Interrupted
+        # Work goes on while Prefect's server is away, and does not wait for it.
+        with once(), suppress(httpx.HTTPError):
+            progress.update()
+
+    return look
+
+
 def ended(batch: Ended) -> Ended:
     """The state of a run, in words: one job that failed does not make the run fail."""
-    return Completed(message=batch.words, data=batch)  # type: ignore[return-value]
+    called_off = batch.jobs.batch(batch.batch_id).cancelled_at is not None
+    state: State[Any] = Cancelled(message=batch.words) if called_off else Completed(message=batch.words, data=batch)
+    return state  # type: ignore[return-value]
+
+
+def batch_of(flow_run: FlowRun) -> UUID:
+    """The batch that a run works on."""
+    return UUID(str(flow_run.parameters.get("batch_id", flow_run.id)))
+
+
+def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """When a run is cancelled: call off in the ledger what it works on, wherever that is done."""
+    with suppress(BatchNotFound):
+        studio().jobs.cancel_batch(batch_of(flow_run))

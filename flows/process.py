@@ -7,11 +7,11 @@ from prefect.runtime import flow_run
 
 from flows.asked import enhancing, found_at, the_one
 from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine
-from flows.orchestrate import ended, run_to_end
+from flows.orchestrate import call_off, ended, run_to_end
 from mixdown.ended import Ended
 from mixdown.errors import JobFailed
 from mixdown.items import requests_of
-from mixdown.model import JobRecord, NeverWorse, OutputSpec, Source, Status
+from mixdown.model import JobRecord, NeverWorse, OutputSpec, Priority, Source, Status
 from mixdown.wording import sources_words
 
 
@@ -20,7 +20,7 @@ def named_after_its_source() -> str:
     return Source(uri=flow_run.parameters["source"]).name
 
 
-@flow(name="process-audio", flow_run_name=named_after_its_source, persist_result=False)
+@flow(name="process-audio", flow_run_name=named_after_its_source, persist_result=False, on_cancellation=[call_off])
 def process_audio(
     source: str,
     preset: PresetName = PODCAST,
@@ -50,13 +50,18 @@ def process_audio(
     defaults = enhancing(
         own_preset or preset, noise_reduction, outputs, deliver_to, notify_url, steps, edits, never_worse
     )
-    [record] = run_to_end(requests_of([the_one(source)], defaults), title=Source(uri=source).name)
+    batch = run_to_end(
+        requests_of([the_one(source)], defaults), title=Source(uri=source).name, priority=Priority.urgent
+    )
+    [record] = batch
+    if record.status is Status.cancelled:
+        return ended(batch)  # type: ignore[return-value]
     if record.status is not Status.succeeded:
         raise JobFailed(record.error_code or record.status.value, record.error_detail or "No result.")
     return record
 
 
-@flow(name="process-batch", persist_result=False)
+@flow(name="process-batch", persist_result=False, on_cancellation=[call_off])
 def process_batch(
     sources: list[str] = [],  # noqa: B006 - never changed; Prefect shows it as the default
     manifest: str = "",

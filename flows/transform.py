@@ -6,14 +6,14 @@ from prefect import flow
 
 from flows.asked import found_at
 from flows.form import MP3, StepLine
-from flows.orchestrate import ended, run_to_end
+from flows.orchestrate import call_off, ended, run_to_end
 from mixdown.ended import Ended
 from mixdown.items import Defaults, requests_of
 from mixdown.model import OutputSpec, Transform
 from mixdown.wording import sources_words
 
 
-@flow(name="transform-audio", persist_result=False)
+@flow(name="transform-audio", persist_result=False, on_cancellation=[call_off])
 def transform_audio(
     sources: list[str],
     steps: list[StepLine] = [],  # noqa: B006 - never changed; Prefect shows it as the default

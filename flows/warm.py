@@ -29,24 +29,20 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.context import SettingsContext
 from prefect.exceptions import Abort, ObjectNotFound, PrefectException
 from prefect.flow_engine import run_flow
 from prefect.logging.loggers import flow_run_logger
-from prefect.settings import (
-    PREFECT_API_REQUEST_TIMEOUT,
-    PREFECT_CLIENT_MAX_RETRIES,
-    get_current_settings,
-    temporary_settings,
-)
 from prefect.states import AwaitingRetry, Cancelled, Pending
 from prefect.utilities.engine import propose_state_sync
 
 from flows.dispatch import Dispatcher
+from flows.orchestrate import KEPT_HANDS
+from flows.otherwise import impatient, otherwise, without_heartbeats
 from flows.reconcile import reconcile
 from flows.server import INTERACTIVE, described_deployments, flow_of, is_interactive
 from flows.wake import Alarm
 from mixdown.errors import DatabaseUnavailable
+from mixdown.hands import Hands
 from mixdown.studio import Studio
 from tasks.studio import studio
 
@@ -93,6 +89,7 @@ class WarmProcess:
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(self.studio)
+        self._hands = Hands(self.studio.settings)
         self._threads = ThreadPoolExecutor(self.slots, thread_name_prefix="run")
         self._tidier = ThreadPoolExecutor(1, thread_name_prefix="reconcile")
 
@@ -100,8 +97,7 @@ class WarmProcess:
         """Take what comes, until `stopping` is set."""
         away = ""
         # What is asked here is asked again soon: Prefect's client is not to try for a minute.
-        impatient = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: 10.0}
-        with temporary_settings(impatient), get_client(sync_client=True) as client:
+        with otherwise(impatient)(), get_client(sync_client=True) as client:
             while not self.stopping.is_set():
                 rang = self._alarm.wait(_LEDGER_S)
                 try:
@@ -180,7 +176,7 @@ class WarmProcess:
         if flow_run.deployment_id is None:
             return
         flow = self._flows[flow_run.deployment_id]
-        future = self._threads.submit(_run, flow, flow_run)
+        future = self._threads.submit(_run, flow, flow_run, self._hands)
         future.add_done_callback(lambda _: self._alarm.ring())
         self._running[flow_run.id] = _Run(flow, flow_run, future)
 
@@ -211,20 +207,11 @@ class WarmProcess:
                     client.set_flow_run_state(run_id, again, force=True)
 
 
-def _run(flow: Flow[..., object], flow_run: FlowRun) -> object:
+def _run(flow: Flow[..., object], flow_run: FlowRun, hands: Hands) -> object:
     """Run a flow in this thread, as a worker would. What it raises is in its state."""
-    with _without_heartbeats():
+    KEPT_HANDS.set(hands)
+    with otherwise(without_heartbeats)():
         return run_flow(flow, flow_run=flow_run, error_logger=flow_run_logger(flow_run, flow))  # type: ignore[arg-type]
-
-
-def _without_heartbeats() -> SettingsContext:
-    """Prefect joins the thread of a run's heartbeats for a second when it ends. The ledger has heartbeats."""
-    settings = get_current_settings()
-    silent = settings.flows.model_copy(update={"heartbeat_frequency": None})
-    profile = SettingsContext.get()
-    if profile is None:
-        raise RuntimeError("Prefect has no settings")
-    return SettingsContext(profile=profile.profile, settings=settings.model_copy(update={"flows": silent}))
 
 
 def _interactive_flows(client: SyncPrefectClient) -> dict[UUID, Flow[..., object]]:
