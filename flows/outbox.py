@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow, get_run_logger
 
-from mixdown.housekeeping import deliver_waiting
+from mixdown.notices import deliver_waiting
 from tasks.studio import studio
 
 

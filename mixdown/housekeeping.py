@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from mixdown.stages import deliver
+from mixdown.notices import deliver_waiting
+from mixdown.owner import is_alive
 from mixdown.studio import Studio
-
-#: Notifications taken from the outbox at once.
-_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +24,11 @@ class Housekeeping:
 def keep_house(studio: Studio) -> Housekeeping:
     """Queue abandoned jobs again, deliver what waits, sweep scratch, delete what has expired."""
     return Housekeeping(
-        requeued=studio.jobs.reap(lease_s=studio.settings.lease_s),
+        requeued=studio.jobs.requeue_lost(lease_s=studio.settings.lease_s, is_alive=is_alive),
         delivered=deliver_waiting(studio),
         swept=studio.sweep() + studio.objects.sweep(),
         expired=expire(studio),
     )
-
-
-def deliver_waiting(studio: Studio) -> int:
-    """Try every notification that is due once; returns how many were delivered."""
-    delivered = 0
-    while due := studio.jobs.due_deliveries(datetime.now(UTC), _AT_ONCE):
-        delivered += sum(deliver(studio, delivery) for delivery in due)
-    return delivered
 
 
 def expire(studio: Studio) -> int:

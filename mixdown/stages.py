@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from uuid import NAMESPACE_URL, uuid5
 
 from mixdown.errors import (
     INTERNAL,
@@ -29,7 +28,6 @@ from mixdown.making import make
 from mixdown.model import (
     Claim,
     Deferred,
-    Delivery,
     Failed,
     JobRecord,
     JobResult,
@@ -41,11 +39,11 @@ from mixdown.model import (
     StoredObject,
     Succeeded,
 )
+from mixdown.notices import deliveries_for, notify
 from mixdown.owner import host
 from mixdown.retry import POLICIES, decide
 from mixdown.storage import master_key, safe_stem, staged_key
 from mixdown.studio import Studio
-from mixdown.webhooks import payload_for, retry_at
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ _HOLD_S = 120.0
 # -- one stage over some jobs ---------------------------------------------------------------------
 
 
-def run_stage(stage: Stage, studio: Studio, claims: Iterable[Claim]) -> list[Claim]:
+def run_stage(stage: Stage, studio: Studio, claims: Sequence[Claim]) -> list[Claim]:
     """Run a stage for each claimed job; returns the claims that live on.
 
     A permanent error ends its job, with a code, and touches no neighbor. After a retryable one the job goes
@@ -72,11 +70,13 @@ def run_stage(stage: Stage, studio: Studio, claims: Iterable[Claim]) -> list[Cla
     Interrupted
         `Studio.stopping` was set.
     """
+    if stage is Stage.notify:  # whoever is told of the end of a job needs no right to it
+        notify(studio, [claim.job_id for claim in claims])
+        return list(claims)
     run = _Run(stage, studio)
     held = {claim.job_id: claim for claim in claims}
     for record in studio.jobs.read(list(held)):
-        ours = record.status is Status.running and record.fence == held[record.id].fence
-        if ours or stage is Stage.notify:  # whoever is told of the end of a job needs no right to it
+        if record.status is Status.running and record.fence == held[record.id].fence:
             run.do(record, held[record.id])
     run.write()
     return run.alive
@@ -196,8 +196,6 @@ class _Run:
 
     def _needs(self, record: JobRecord) -> frozenset[str]:
         """What this stage cannot do without."""
-        if self.stage is Stage.notify:
-            return frozenset()
         if self.stage is Stage.validate:
             return frozenset({record.origin})
         return frozenset({"results", f"scratch:{host()}"})
@@ -279,43 +277,8 @@ def delivered_name(filename: str, master: Rendition) -> str:
     return (f"{stem} - {safe_stem(master.title)}" if master.title else stem) + master.output.format.suffix
 
 
-# -- notify ---------------------------------------------------------------------------------------
-
-
-def notify(studio: Studio, record: JobRecord, claim: Claim) -> None:
-    """Tell whoever asked to be told. A receiver that does not answer stays in the outbox."""
-    logger.info("job %s (%s) %s", record.id, record.spec.filename, record.status.value)
-    for delivery in studio.jobs.deliveries(record.id) if record.spec.notify else ():
-        if delivery.next_attempt_at is not None:
-            deliver(studio, delivery)
-
-
-def deliver(studio: Studio, delivery: Delivery) -> bool:
-    """Try one delivery and write down what came of it; returns whether it was taken."""
-    answer = studio.notifier.deliver(delivery)
-    now = datetime.now(UTC)
-    again_at = None if answer.ok else retry_at(delivery.attempts + 1, now, answer)
-    studio.jobs.record_attempt(delivery.id, delivered=answer.ok, answer=answer.summary, next_attempt_at=again_at)
-    return answer.ok
-
-
-def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:
-    """The outbox rows of a job that has ended. The same end of the same claim gives the same ids."""
-    return [
-        Delivery(
-            id=uuid5(NAMESPACE_URL, f"{record.id}/{record.fence}/{target.url}"),
-            job_id=record.id,
-            target=target,
-            payload=payload_for(record),
-            next_attempt_at=now,
-        )
-        for target in record.spec.notify
-    ]
-
-
 _STAGES: dict[Stage, Callable[[Studio, JobRecord, Claim], Outcome | None]] = {
     Stage.validate: take_in,
     Stage.process: make,
     Stage.store: store,
-    Stage.notify: notify,
 }

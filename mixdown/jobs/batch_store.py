@@ -209,6 +209,13 @@ class BatchStore:
         with writing(self._engine) as connection:
             return outages.fail(connection, dependency, job_id, code=code, detail=detail, now=self._now(connection))
 
+    def probing(self, dependency: str) -> Outage | None:
+        """Note that one is on its way to see whether this serves again; how things stand, None where it does."""
+        with writing(self._engine) as connection:
+            outages.probing(connection, dependency, self._now(connection))
+            current = outages.current(connection)
+            return next((each for each in current if each.dependency == dependency), None)
+
     def served(self, dependencies: Collection[str]) -> None:
         """Note that these serve again."""
         with writing(self._engine) as connection:

@@ -27,9 +27,11 @@ def newest(
     status: Status | None,
     limit: int,
     after: UUID | None,
+    oldest_first: bool = False,
 ) -> list[JobRecord]:
-    """Jobs, newest first, from behind `after`."""
-    query = select(*RECORD).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)
+    """Jobs, newest first unless told otherwise, from behind `after`."""
+    order = (Job.created_at, Job.id) if oldest_first else (Job.created_at.desc(), Job.id.desc())
+    query = select(*RECORD).order_by(*order).limit(limit)
     if batch_id is not None:
         found_there = select(BatchJob.job_id).where(BatchJob.batch_id == batch_id)
         query = query.where(or_(Job.batch_id == batch_id, Job.id.in_(found_there)))
@@ -39,9 +41,9 @@ def newest(
         last = connection.execute(select(Job.created_at, Job.id).where(Job.id == after)).one_or_none()
         if last is None:
             raise JobNotFound(f"There is no job {after}.")
-        query = query.where(
-            (Job.created_at < last.created_at) | ((Job.created_at == last.created_at) & (Job.id < last.id))
-        )
+        behind = (Job.created_at < last.created_at) | ((Job.created_at == last.created_at) & (Job.id < last.id))
+        ahead = (Job.created_at > last.created_at) | ((Job.created_at == last.created_at) & (Job.id > last.id))
+        query = query.where(ahead if oldest_first else behind)
     return [to_record(row) for row in connection.execute(query)]
 
 

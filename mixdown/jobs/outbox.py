@@ -35,6 +35,7 @@ class Attempt:
     delivered: bool
     answer: str  #: the receiver's, short
     next_attempt_at: datetime | None = None  #: None: it was delivered, or is given up
+    made: bool = True  #: False: its receiver is known to be down, so it was not asked
 
 
 def add(connection: Connection, deliveries: Sequence[Delivery], fence: int, now: datetime) -> None:
@@ -95,7 +96,7 @@ def record_attempts(connection: Connection, attempts: Sequence[Attempt], now: da
             update(DeliveryRow)
             .where(DeliveryRow.id == attempt.delivery_id, DeliveryRow.delivered_at.is_(None))
             .values(
-                attempts=DeliveryRow.attempts + 1,
+                attempts=DeliveryRow.attempts + int(attempt.made),
                 last_answer=attempt.answer,
                 delivered_at=now if attempt.delivered else None,
                 next_attempt_at=None if attempt.delivered else attempt.next_attempt_at,

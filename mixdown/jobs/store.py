@@ -65,10 +65,18 @@ class JobStore(BatchStore):
         status: Status | None = None,
         limit: int = 100,
         after: UUID | None = None,
+        oldest_first: bool = False,
     ) -> Records:
-        """Jobs, newest first; `after` is the last job of the page before."""
+        """Jobs, newest first unless told otherwise; `after` is the last job of the page before."""
         with reading(self._engine) as connection:
-            return listing.newest(connection, batch_id=batch_id, status=status, limit=limit, after=after)
+            return listing.newest(
+                connection,
+                batch_id=batch_id,
+                status=status,
+                limit=limit,
+                after=after,
+                oldest_first=oldest_first,
+            )
 
     def find(self, keys: Sequence[str]) -> dict[str, JobRecord]:
         """The jobs of these idempotency keys, those that are there."""

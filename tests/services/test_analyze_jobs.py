@@ -27,7 +27,7 @@ def worked(studio: Studio, source: Path, work: Work) -> JobRecord:
     """One job, as it ended."""
     [record] = submit(studio, job_specs(sources([str(source)]), work))
     if not record.status.ended:
-        [record] = run_jobs(studio, [record.id], ended=lambda _: None)
+        [record] = run_jobs(studio, [record.id])
     assert record.status is Status.succeeded, record.error_detail
     return record
 

@@ -395,12 +395,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def run_through(studio: Studio, job_id: UUID) -> JobRecord:
     """A job through its stages, each one tried once."""
-    with studio.at_work() as owner:
-        claim = studio.claim(job_id, owner)
+    with studio.at_work() as shift:
+        claim = studio.claim(job_id, shift.owner)
         assert claim is not None
         claims = [claim]
         for stage in (Stage.validate, Stage.process, Stage.store):
-            claims = run_stage(stage, studio, claims, last_try=True)
+            claims = run_stage(stage, studio, claims)
     return studio.jobs.get(job_id)
 
 

@@ -127,7 +127,7 @@ def test_a_recording_that_kills_its_process_is_left_alone(tmp_path: Path) -> Non
 
     claim = studio.jobs.claim(record.id, owner=this_process("last"), lease_s=0.0)
     assert claim is not None
-    alive = run_stage(Stage.validate, studio, [claim], last_try=False)
+    alive = run_stage(Stage.validate, studio, [claim])
 
     assert alive == []
     assert studio.jobs.get(record.id).error_code == "keeps_crashing"

@@ -52,7 +52,7 @@ def transform(
     )
     [record] = submit(studio, specs)
     if not record.status.ended:
-        [record] = run_jobs(studio, [record.id], ended=lambda _: None)
+        [record] = run_jobs(studio, [record.id])
     return record
 
 
