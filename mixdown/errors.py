@@ -61,6 +61,7 @@ recording as its owner knows it, never a temporary path, a secret or a signed UR
 
 from __future__ import annotations
 
+import socket
 from typing import ClassVar
 
 #: The code of a failure that is a bug of ours.
@@ -347,6 +348,11 @@ class DatabaseUnavailable(RetryableError):
 
     code = "database_unavailable"
 
+    def __init__(
+        self, message: str | None = None, *, dependency: str = "database", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, dependency=dependency, retry_after_s=retry_after_s)
+
 
 class CorruptObject(RetryableError):
     """What the object store holds is not what was written."""
@@ -358,6 +364,12 @@ class ScratchFull(RetryableError):
     """The scratch disk is full."""
 
     code = "scratch_full"
+
+    def __init__(
+        self, message: str | None = None, *, dependency: str = "", retry_after_s: float | None = None
+    ) -> None:
+        ours = f"scratch:{socket.gethostname()}"  # a disk is full on the machine that says so
+        super().__init__(message, dependency=dependency or ours, retry_after_s=retry_after_s)
 
 
 class DeliveryFailed(RetryableError):

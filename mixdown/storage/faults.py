@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mixdown.errors import MixdownError, RetryableError, ScratchFull, SourceForbidden, StorageUnavailable
-from mixdown.owner import host
 from mixdown.storage.place import Place
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -43,7 +42,7 @@ def scratch_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise ScratchFull(dependency=f"scratch:{host()}") from error
+            raise ScratchFull from error
         raise
 
 

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from mixdown.errors import JobFailed, MixdownError, RetryableError, SourceUnavailable
+from mixdown.errors import (
+    DatabaseUnavailable,
+    JobFailed,
+    MixdownError,
+    RetryableError,
+    ScratchFull,
+    SourceUnavailable,
+)
+from mixdown.owner import host
 
 
 def every_error(parent: type[MixdownError] = MixdownError) -> Iterator[type[MixdownError]]:
@@ -38,6 +46,13 @@ def test_what_did_not_serve_crosses_processes() -> None:
     came_out = pickle.loads(pickle.dumps(error))
 
     assert (came_out.dependency, came_out.retry_after_s, str(came_out)) == ("https://a.example", 7.5, "Busy.")
+
+
+def test_what_is_always_the_same_need_not_be_said() -> None:
+    """A full scratch disk is this machine's, and the database is the database."""
+    assert ScratchFull().dependency == f"scratch:{host()}"
+    assert DatabaseUnavailable("It is busy.").dependency == "database"
+    assert pickle.loads(pickle.dumps(ScratchFull(dependency="scratch:other"))).dependency == "scratch:other"
 
 
 def test_retryable_error_knows_nothing_unless_told() -> None:
