@@ -14,8 +14,8 @@ from mixdown.db.tables import DeliveryRow
 from mixdown.jobs.rows import note
 from mixdown.model import Delivery, digest
 
-#: For how long what was taken is its taker's alone: long enough for a few receivers that keep silent.
-DELIVERY_LEASE_S = 120.0
+#: For how long what was taken is its taker's alone: a hundred receivers that keep silent, eight at a time.
+DELIVERY_LEASE_S = 300.0
 
 _FIELDS = tuple(field.name for field in fields(Delivery))
 _ADD = insert(DeliveryRow)
