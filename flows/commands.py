@@ -96,6 +96,22 @@ def deploy(
     out.print(f"and one of these:   mixdown warm --pool {work_pool}", highlight=False)
 
 
+def reconcile(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Make Prefect's view agree with the ledger, and queue the jobs of dead processes again.
+
+    `mixdown serve` and `mixdown warm` do it by themselves, every few seconds.
+    """
+    _prepare(Settings().home / "prefect")
+    os.environ.setdefault("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    with in_sentences():
+        from flows.reconcile import reconcile_now
+
+        for line in reconcile_now(dry_run=dry_run):
+            out.print(line, markup=False, highlight=False)
+
+
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything of the demo goes.")] = Path("demo"),
 ) -> None:

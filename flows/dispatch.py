@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -14,8 +15,9 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Pending, Scheduled
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import AwaitingRetry, Pending, Scheduled
 
 from mixdown.jobs import JobStore
 from mixdown.model import BatchRecord, Priority
@@ -27,6 +29,15 @@ URGENT, NORMAL = "continue-batch/urgent", "continue-batch/default"
 #: A run that was sent has so long to begin, before another one is sent.
 GRACE_S = 8.0
 
+#: A run is started again so often; then its batch gets new ones.
+MOST_RUNS = 50
+
+#: Prefect's runner says itself that the process of a run is gone, about so long after it is.
+_NOTICED_S = 2.0
+
+#: The process of a run may take so long to begin on a busy machine.
+_BEGINS_S = 60.0
+
 #: After so many in vain the time between two is doubled each time, up to this.
 _IN_VAIN, _MOST_S = 3, 600.0
 
@@ -37,6 +48,7 @@ class Dispatcher:
 
     studio: Studio
     _sent: dict[UUID, _Sent] = field(default_factory=dict)
+    _since_s: dict[UUID, float] = field(default_factory=dict)  #: when they were first seen to wait
 
     def waiting(self) -> list[BatchRecord]:
         """Batches on which nobody works, the urgent ones first."""
@@ -44,21 +56,31 @@ class Dispatcher:
             grace_s=GRACE_S, lease_s=self.studio.settings.lease_s, is_alive=is_alive
         )
         now_s = time.monotonic()
+        self._since_s = {batch.id: self._since_s.get(batch.id, now_s) for batch in found}
         return [batch for batch in found if batch.id not in self._sent or self._sent[batch.id].next_s <= now_s]
 
     def send(self, client: SyncPrefectClient, batch: BatchRecord, *, taken_by: str) -> FlowRun | None:
         """Send a run to a batch, unless somebody else does or one is on its way.
 
-        One for an urgent batch is handed back: it is taken already, and for the caller to run.
+        The run that a batch was asked for with goes on with it; otherwise it gets one of `continue-batch`. One
+        for an urgent batch is handed back: it is taken already, and for the caller to run.
         """
         jobs = self.studio.jobs
-        urgent = batch.priority is Priority.urgent
+        own = _own_run(client, batch.id)
+        urgent = own is None and batch.priority is Priority.urgent
         deployment_id = client.read_deployment_by_name(URGENT if urgent else NORMAL).id
-        if not urgent and _is_on_its_way(client, deployment_id, batch.id):
+        waits_s = time.monotonic() - self._since_s.get(batch.id, 0.0)
+        if own is not None and (_begins(own) or waits_s < _NOTICED_S):
+            return None
+        if own is None and not urgent and _is_on_its_way(client, deployment_id, batch.id):
             return None
         if not jobs.note_dispatch(batch.id, grace_s=GRACE_S):
             return None
         self._remember(jobs, batch.id)
+        if own is not None:
+            again: State[object] = AwaitingRetry(message="Its process is gone; it goes on.")
+            client.set_flow_run_state(own.id, again, force=True)
+            return None
         generation = batch.dispatched_at.isoformat() if batch.dispatched_at else "first"
         run = client.create_flow_run_from_deployment(
             deployment_id,
@@ -82,6 +104,24 @@ class _Sent:
     left: int  #: jobs that were left when it was sent
     in_vain: int  #: how many before it ended without a job less
     next_s: float
+
+
+def _own_run(client: SyncPrefectClient, batch_id: UUID) -> FlowRun | None:
+    """The run that a batch was asked for with, if it can be started again: it may not have accepted all of it."""
+    try:
+        run = client.read_flow_run(batch_id)
+    except ObjectNotFound:
+        return None
+    is_over = run.state is not None and (run.state.is_completed() or run.state.is_cancelled())
+    return None if is_over or run.deployment_id is None or run.run_count >= MOST_RUNS else run
+
+
+def _begins(run: FlowRun) -> bool:
+    """Whether a run waits for its turn, or its process is just being started."""
+    state = run.state
+    if state is None or state.is_scheduled():
+        return True
+    return state.is_pending() and (datetime.now(UTC) - state.timestamp).total_seconds() < _BEGINS_S
 
 
 def _is_on_its_way(client: SyncPrefectClient, deployment_id: UUID, batch_id: UUID) -> bool:

@@ -52,7 +52,10 @@ def run_to_end(
     opened = studio()
     batch_id = _this_run() or uuid4()
     opened.jobs.open_batch(title, batch_id=batch_id, priority=priority)
-    accept(opened, requests, batch_id=batch_id)
+    opened.jobs.note_dispatch(batch_id, grace_s=0)  # somebody is here already: nobody need be sent
+    with opened.at_work(batch_id, _this_run()):
+        accept(opened, requests, batch_id=batch_id)
+        opened.jobs.note_dispatch(batch_id, grace_s=0)
     return work_to_end(opened, batch_id)
 
 
