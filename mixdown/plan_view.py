@@ -62,6 +62,8 @@ def _outlook(plan: Plan, place: str) -> Table:
         return table
     table.add_row("To do", escape(_to_do(plan)))
     table.add_row("Audio", _audio(plan))
+    if plan.audio_s is None:
+        return table
     if plan.estimate is None:
         table.add_row("Time", "unknown: nothing like it was done here before")
         return table
@@ -100,17 +102,17 @@ def _audio(plan: Plan) -> str:
         how = ""
     rest = f", and {size_words(plan.unmeasured_bytes)} of unknown length" if plan.unmeasured_bytes else ""
     about = "about " if plan.sampled or not plan.headers or plan.remote else ""
-    return f"{about}{time_words(plan.audio_s)}{rest}{how}"
+    return f"{about}{_length_words(plan.audio_s)}{rest}{how}"
 
 
 def _unreadable(plan: Plan) -> Table:
     total = sum(plan.unreadable.values())
-    of = f" of {plan.headers:,} looked into" if plan.sampled else ""
+    of = f" (of {plan.readable:,} files, {plan.headers:,} were opened)" if plan.sampled else ""
     table = Table(
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
-        title=Text.assemble((f"{total:,} cannot be read{of}", "bold red")),
+        title=Text.assemble((f"{total:,} cannot be read", "bold red"), (of, "dim")),
         title_justify="left",
         show_header=False,
     )
@@ -119,7 +121,7 @@ def _unreadable(plan: Plan) -> Table:
     for each in plan.examples:
         table.add_row(Text(each.code, style="red"), Text(each.message))
     if total > len(plan.examples):
-        counts = ", ".join(f"{count:,} {code}" for code, count in plan.unreadable.items())
+        counts = ", ".join(f"{count:,}\u00a0{code}" for code, count in plan.unreadable.items())
         table.add_row(Text("…"), Text(f"in all: {counts}", style="dim"))
     return table
 
@@ -146,6 +148,11 @@ def time_words(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours + (minutes >= 30), 24)
     return f"{days} days {hours} h" if hours else f"{days} days"
+
+
+def _length_words(seconds: float) -> str:
+    """A length of audio, which people count in hours however many there are."""
+    return f"{seconds / 3600:,.0f} h" if seconds >= 72 * 3600 else time_words(seconds)
 
 
 def _bar(share: float) -> str:

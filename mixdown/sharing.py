@@ -33,9 +33,9 @@ def share(studio: Studio, sources: Sequence[Source]) -> list[Source]:
         return list(pool.map(incoming.take, sources))
 
 
-def expire_shared(studio: Studio, older_than_days: float) -> int:
+def expire_shared(studio: Studio, older_than_days: float, *, now: datetime | None = None) -> int:
     """Delete copies of that age, two days or more, that no open job needs; how many it were."""
-    before = datetime.now(UTC) - max(timedelta(days=older_than_days), _LEAST_AGE)
+    before = (now or datetime.now(UTC)) - max(timedelta(days=older_than_days), _LEAST_AGE)
     old = [studio.objects.uri(key) for key, _, at in studio.objects.list(_INCOMING) if at < before]
     needed = set(_needed(studio)) if old else set()
     expired = [uri for uri in old if uri not in needed]

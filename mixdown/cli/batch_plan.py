@@ -120,7 +120,9 @@ def plan(
         return
     out.print(plan_screen(found, place=deliver_to), highlight=False)
     if found.to_do:
-        out.print("\nNothing was written. mixdown batch submit, with the same words, goes ahead.", highlight=False)
+        out.print(
+            "\nNothing was written. To go ahead: mixdown batch submit, with the same options.", highlight=False
+        )
 
 
 def submit(
@@ -163,7 +165,8 @@ def submit(
         )
         accepted = _accept(asked, batch_id, share=share)
         if here and accepted.total > accepted.done:
-            _say_accepted(batch_id, accepted)
+            if not as_json:
+                _say_accepted(batch_id, accepted)
             _work_here(asked.studio, batch_id, quiet=as_json)
         taken_up = any(shift.batch_id is None for shift in asked.studio.jobs.shifts())
         counts = asked.studio.jobs.counts(batch_id)
