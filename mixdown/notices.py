@@ -61,36 +61,28 @@ def deliver(studio: Studio, deliveries: Sequence[Delivery]) -> int:
     """
     if not deliveries:
         return 0
-    down = {outage.dependency: outage for outage in studio.jobs.outages() if outage.next_probe_at is not None}
+    noted = {outage.dependency: outage for outage in studio.jobs.outages()}
     with ThreadPoolExecutor(min(_AT_ONCE, len(deliveries)), thread_name_prefix="notify") as pool:
-        attempts = list(pool.map(partial(_attempt, studio, down), deliveries))
+        attempts = list(pool.map(partial(_attempt, studio, noted), deliveries))
     studio.jobs.record_attempts(attempts)
     return sum(attempt.delivered for attempt in attempts)
 
 
-def _attempt(studio: Studio, down: dict[str, Outage], delivery: Delivery) -> Attempt:
+def _attempt(studio: Studio, noted: dict[str, Outage], delivery: Delivery) -> Attempt:
     receiver, now = receiver_of(delivery), datetime.now(UTC)
-    outage = down.get(receiver)
+    outage = noted.get(receiver)
     if outage is not None and outage.next_probe_at is not None:
         if outage.next_probe_at > now or outage.is_probed(now):
             at = max(now, outage.next_probe_at) + timedelta(seconds=_SPREAD_S * random.random())  # noqa: S311
             return Attempt(delivery.id, False, f"Not sent yet: {outage.detail}", at, made=False)
-        down[receiver] = studio.jobs.probing(receiver) or outage
+        noted[receiver] = studio.jobs.probing(receiver) or outage
     answer = studio.notifier.deliver(delivery)
     if answer.ok:
-        if receiver in down or outage is not None:
+        if noted.pop(receiver, None) is not None:
             studio.jobs.served([receiver])
-            down.pop(receiver, None)
         return Attempt(delivery.id, True, answer.summary)
     if not answer.final:
-        found = studio.jobs.not_served(
-            receiver,
-            delivery.job_id,
-            code="delivery_failed",
-            detail=f"{receiver.partition(':')[2]}: {answer.summary}",
-        )
-        if found.next_probe_at is not None:
-            down[receiver] = found
-    again_at = retry_at(delivery.attempts + 1, datetime.now(UTC), answer)
+        said = f"{receiver.partition(':')[2]}: {answer.summary}"
+        noted[receiver] = studio.jobs.not_served(receiver, delivery.job_id, code="delivery_failed", detail=said)
     logger.info("job %s: its notification has not arrived: %s", delivery.job_id, answer.summary)
-    return Attempt(delivery.id, False, answer.summary, again_at)
+    return Attempt(delivery.id, False, answer.summary, retry_at(delivery.attempts + 1, datetime.now(UTC), answer))
