@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mixdown.errors import InvalidRequest, SourceNotFound, SourceUnavailable
@@ -21,7 +20,12 @@ _ASKED_AT_ONCE = 16
 
 
 def s3_items(
-    address: str, options: S3Options | None = None, *, left_out: Sequence[str] = (), looked_up: bool = True
+    address: str,
+    options: S3Options | None = None,
+    *,
+    left_out: Sequence[str] = (),
+    looked_up: bool = True,
+    page: int = 1_000,
 ) -> Iterator[Item]:
     """The recordings at an `s3://` address: the object, or everything below a prefix.
 
@@ -51,7 +55,7 @@ def s3_items(
         key += "/"
     avoided = tuple(_below(place, name, key) for place in left_out)
     any_found = False
-    for found in _listed(bucket, name, key):
+    for found in _listed(bucket, name, key, page):
         parts = found["Key"][len(key) :].split("/")
         if found["Key"].startswith(tuple(filter(None, avoided))) or any(part.startswith(".") for part in parts):
             continue
@@ -74,16 +78,16 @@ def versions_of(items: Sequence[Item], options: S3Options | None = None) -> list
     return [next(asked) if item.version is None else item.version for item in items]
 
 
-def _listed(bucket: S3Bucket, name: str, prefix: str, most: int | None = None) -> Iterator[dict[str, Any]]:
-    """Objects whose keys begin like this, in the order of their keys; a thousand to a request."""
-    more: dict[str, Any] = {"MaxKeys": most} if most else {}
+def _listed(bucket: S3Bucket, name: str, prefix: str, page: int) -> Iterator[dict[str, Any]]:
+    """Objects whose keys begin like this, in the order of their keys."""
+    where: dict[str, Any] = {"Bucket": name, "Prefix": prefix, "MaxKeys": page}
     while True:
         with _s3_errors(bucket, name):
-            page = bucket.fs.call_s3("list_objects_v2", Bucket=name, Prefix=prefix, **more)
-        yield from islice(page.get("Contents", ()), most)
-        if most or not page.get("IsTruncated"):
+            found = bucket.fs.call_s3("list_objects_v2", **where)
+        yield from found.get("Contents", ())
+        if not found.get("IsTruncated"):
             return
-        more = {"ContinuationToken": page["NextContinuationToken"]}
+        where["ContinuationToken"] = found["NextContinuationToken"]
 
 
 @contextmanager
