@@ -87,6 +87,14 @@ def accept(
     return accepted
 
 
+def accept_keyed(
+    studio: Studio, requests: Iterable[tuple[JobSpec, Item, str]], *, batch_id: UUID, share: bool = False
+) -> list[JobRecord]:
+    """Write a few requests down under keys of the caller's, who knows a job by something else than its request."""
+    asked = [_asked(studio, spec, item, key) for spec, item, key in requests]
+    return studio.jobs.submit(_shared(studio, asked) if share else asked, batch_id=batch_id)
+
+
 def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = None) -> list[JobRecord]:
     """Write jobs down, in order; asking again for what is done gives the finished job.
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from mixdown.inbox.names import OWN, REPORT_SUFFIX, is_hidden, is_when_taken, names_in_turn, unfit, when_taken
 from mixdown.inbox.port import PROCESSING, Arrival, Drawer, Held, Left
-from mixdown.inbox.reports import is_report_of
+from mixdown.inbox.reports import is_report_of, sha256_of
 from mixdown.items import in_a_sentence
 from mixdown.model import Source, digest
 from mixdown.storage import S3Options, translated
@@ -148,9 +148,9 @@ class BucketInbox:
 
     def _copied(self, seen: _Seen, target: str) -> bool:
         """Copy an object as it was seen, and see that the copy is the same; False: something else is there."""
-        there = self._bucket.size_bytes(target)
-        if there is not None:
-            return there == seen.size_bytes and self._same(seen, target, self._bucket.version(target))
+        there = self._bucket.glance([target])
+        if there:
+            return self._same(seen, target, there[target])
         # Whoever has replaced the object since it was looked at has sent another one: that is for the next look.
         # AWS heeds the condition; for engines that do not, the copy is looked at.
         names = {"Bucket": self._name, "Key": target}
@@ -178,7 +178,10 @@ class BucketInbox:
         """Whether a copy holds the bytes that were seen; read only where their fingerprints differ."""
         if etag == seen.etag:
             return True
-        return self._bucket.version(seen.key) == seen.etag and self._sha256(seen.key) == self._sha256(target)
+        copy = self._bucket.look(target)
+        if copy is None or copy.size_bytes != seen.size_bytes or self._bucket.version(seen.key) != seen.etag:
+            return False
+        return self._sha256(seen.key) == self._sha256(target)
 
     def _sha256(self, key: str) -> str:
         found = hashlib.sha256()
@@ -189,7 +192,7 @@ class BucketInbox:
     def _report(self, key: str, job_id: str, report: bytes) -> bool:
         """Put a report where its recording will be; whether it is the one that lies there."""
         try:
-            self._bucket.put([report], key, media_type="application/json", replace=False)
+            self._bucket.put([report], key, sha256=sha256_of(report), media_type="application/json", replace=False)
         except FileExistsError:
             return is_report_of(job_id, b"".join(self._bucket.chunks(key)))
         return True

@@ -16,7 +16,7 @@ from pathlib import Path
 from mixdown.errors import InvalidRequest
 from mixdown.inbox.names import OWN, REPORT_SUFFIX, is_hidden, is_when_taken, names_in_turn, unfit, when_taken
 from mixdown.inbox.port import PROCESSING, Arrival, Drawer, Held, Left
-from mixdown.inbox.reports import is_report_of
+from mixdown.inbox.reports import is_report_of, sha256_of
 from mixdown.inbox.settling import Settling, stamp_of
 from mixdown.inbox.writers import open_for_writing
 from mixdown.items import address_of, in_a_sentence
@@ -203,7 +203,7 @@ class FolderInbox:
             Folder(path.parent).sweep(older_than=timedelta(0))
             self._swept.add(path.parent)
         try:
-            self._place.put([report], name, media_type="application/json", replace=False)
+            self._place.put([report], name, sha256=sha256_of(report), media_type="application/json", replace=False)
         except FileExistsError:
             if not stat.S_ISREG(path.lstat().st_mode):
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 
@@ -15,6 +16,11 @@ _DIGITS = 8
 def report_of(record: JobRecord) -> bytes:
     """The report of a job: its state, why it failed, its masters' addresses, their loudness."""
     return (json.dumps(job_document(record), indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+def sha256_of(report: bytes) -> str:
+    """The hash under which a report is stored."""
+    return hashlib.sha256(report).hexdigest()
 
 
 def is_report_of(job_id: str, found: bytes) -> bool:

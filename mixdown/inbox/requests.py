@@ -7,10 +7,10 @@ from uuid import UUID
 
 from mixdown.inbox.port import Held
 from mixdown.items import Defaults, Item, requests_of
-from mixdown.jobs.submission import Asked
 from mixdown.model import JobRecord, Source, digest
 from mixdown.storage import safe_name
 from mixdown.studio import Studio
+from mixdown.submission import accept_keyed
 
 
 def key_of(held: Held) -> str:
@@ -21,11 +21,13 @@ def key_of(held: Held) -> str:
 def ask(studio: Studio, held: Sequence[Held], defaults: Defaults, batch_id: UUID) -> list[JobRecord]:
     """The job of each recording, made or found."""
     items = (_item(each, defaults) for each in held)
-    asked = [
-        Asked(spec=spec, key=key_of(each), size_bytes=each.size_bytes)
-        for (spec, _), each in zip(requests_of(items, defaults), held, strict=True)
-    ]
-    return studio.jobs.submit(asked, batch_id=batch_id)
+    requests = zip(requests_of(items, defaults), map(key_of, held), strict=True)
+    return accept_keyed(
+        studio,
+        ((spec, item, key) for (spec, item), key in requests),
+        batch_id=batch_id,
+        share=studio.settings.cluster not in ("", "threads"),
+    )
 
 
 def refuse_nonsense(defaults: Defaults) -> None:

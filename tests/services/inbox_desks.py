@@ -42,7 +42,7 @@ class FolderDesk:
 
     def __init__(self, tmp_path: Path, database_url: str) -> None:
         self.root = tmp_path / "in box"
-        self.root.mkdir()
+        self.root.mkdir(parents=True, exist_ok=True)
         self.where = str(self.root)
         self.studio = open_studio(Settings(home=tmp_path / "home", database_url=database_url))
 
