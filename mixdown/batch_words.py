@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -24,8 +25,9 @@ def jobs_words(number: int) -> str:
 
 
 def title_words(batch: BatchRecord) -> str:
-    """What a batch is called."""
-    return batch.title or "untitled"
+    """What a batch is called, fit to be printed on one line."""
+    title = "".join(char if char.isprintable() else " " for char in batch.title or "")
+    return " ".join(title.split()) or "untitled"
 
 
 def is_over(progress: BatchProgress) -> bool:
@@ -104,17 +106,26 @@ def taken_so_far_s(progress: BatchProgress) -> float | None:
 
 
 def outage_words(outage: Outage) -> str:
-    """What is down: `https://host has been down since 12:01 (source_unavailable), next tried 12:04`."""
+    """What is down: `https://host has been down since 12:01 (source_unavailable), next tried at 12:04`."""
     since = f"{_named(outage.dependency)} since {clock_words(outage.since)} ({outage.code})"
     if outage.next_probe_at is None:
         return since
-    next_try = "tried just now" if outage.is_probed(datetime.now(UTC)) else f"{clock_words(outage.next_probe_at)}"
-    return f"{since}, {next_try if next_try.startswith('tried') else f'next tried {next_try}'}"
+    now = datetime.now(UTC)
+    wait_s = (outage.next_probe_at - now).total_seconds()
+    if outage.is_probed(now) or wait_s <= 0:
+        return f"{since}, tried again now"
+    when = f"in {span_words(wait_s)}" if wait_s < 90 else f"at {clock_words(outage.next_probe_at)}"
+    return f"{since}, next tried {when}"
+
+
+def as_line(words: str) -> str:
+    """Words as a line of their own; an address at their beginning stays what it is."""
+    return words if "://" in words.split(" ")[0] else words[:1].upper() + words[1:]
 
 
 def waiting_lines(records: Iterable[JobRecord], outages: Sequence[Outage]) -> list[str]:
     """What is down, and why queued jobs wait: each reason once."""
-    lines = dict.fromkeys(outage_words(outage) for outage in outages if outage.next_probe_at is not None)
+    lines = dict.fromkeys(as_line(outage_words(outage)) for outage in outages if outage.next_probe_at is not None)
     for record in records:
         if record.status is Status.queued and record.not_before is not None and record.error_detail:
             until = clock_words(record.not_before)
@@ -122,25 +133,43 @@ def waiting_lines(records: Iterable[JobRecord], outages: Sequence[Outage]) -> li
     return list(lines)
 
 
-def attendance_words(
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Who is there for a batch."""
+
+    crews: int  #: processes at work on it
+    is_served: bool  #: a process sends others to batches that nobody works on
+
+
+def attendance(
     batch: BatchRecord, shifts: Sequence[Shift], *, lease_s: float, is_alive: Callable[[str], bool]
-) -> str:
-    """Who works on a batch, or how somebody can be made to."""
+) -> Attendance:
+    """Who is there for a batch, by those who have signed in."""
     now = datetime.now(UTC)
     alive = [
         shift for shift in shifts if (now - shift.heartbeat_at).total_seconds() < lease_s and is_alive(shift.owner)
     ]
-    crews = sum(shift.batch_id == batch.id for shift in alive)
-    if crews:
-        return "one process works on it" if crews == 1 else f"{crews} processes work on it"
-    if any(shift.batch_id is None for shift in alive) and not batch.attached:
-        return "mixdown serve takes it up within seconds"
-    run = f"mixdown batch run {short_batch(batch.id)}"
-    return (
-        f"nobody works on it; work on it here with: {run}"
-        if batch.attached
-        else (f"nobody works on it; start mixdown serve, or work on it here with: {run}")
+    return Attendance(
+        crews=sum(shift.batch_id == batch.id for shift in alive),
+        is_served=any(shift.batch_id is None for shift in alive),
     )
+
+
+def attendance_words(batch: BatchRecord, there: Attendance) -> str:
+    """Who works on a batch."""
+    if there.crews:
+        return "one process works on it" if there.crews == 1 else f"{there.crews} processes work on it"
+    if there.is_served and not batch.attached:
+        return "mixdown serve takes it up within seconds"
+    return "nobody works on it"
+
+
+def help_words(batch: BatchRecord, there: Attendance) -> str:
+    """How somebody can be made to work on a batch on which nobody does; empty where that is not needed."""
+    if there.crews or (there.is_served and not batch.attached):
+        return ""
+    here = f"mixdown batch run {short_batch(batch.id)}"
+    return f"Work on it here with: {here}" if batch.attached else f"Start mixdown serve, or work on it here: {here}"
 
 
 def _named(dependency: str) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from mixdown import __version__
 from mixdown.cli.analyze import analyze
+from mixdown.cli.batch import app as batch_app
 from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import app as jobs_app
 from mixdown.cli.presets import app as presets_app
@@ -43,7 +44,7 @@ def _main(
 
 
 #: The groups of commands, which may be plugged into as well.
-_GROUPS = {"presets": presets_app, "jobs": jobs_app}
+_GROUPS = {"presets": presets_app, "batch": batch_app, "jobs": jobs_app}
 
 for _command in (process, transform, steps, analyze, probe, measure):
     app.command()(_command)
