@@ -96,6 +96,7 @@ class WarmProcess:
     def work(self) -> None:
         """Take what comes, until `stopping` is set."""
         away = ""
+        self._tidier.submit(self._hire)
         # What is asked here is asked again soon: Prefect's client is not to try for a minute.
         with otherwise(impatient)(), get_client(sync_client=True) as client:
             while not self.stopping.is_set():
@@ -109,6 +110,11 @@ class WarmProcess:
                     away = str(error)
                     self.stopping.wait(_REST_S)
             self._leave(client)
+
+    def _hire(self) -> None:
+        """Have hands ready, with all of the sound loaded: it takes seconds."""
+        for hand in [self._hands.borrow() for _ in range(min(self.slots, self._hands.width))]:
+            self._hands.put_back(hand)
 
     def stop(self) -> None:
         """Have `work` end."""
