@@ -50,10 +50,10 @@ def run_to_end(
     The batch has the id of the run: the same run, started again, goes on with it.
     """
     opened = studio()
-    batch_id = _this_run() or uuid4()
+    batch_id = this_run_id() or uuid4()
     opened.jobs.open_batch(title, batch_id=batch_id, priority=priority)
     opened.jobs.note_dispatch(batch_id, grace_s=0)  # somebody is here already: nobody need be sent
-    with opened.at_work(batch_id, _this_run()):
+    with opened.at_work(batch_id, this_run_id()):
         accept(opened, requests, batch_id=batch_id)
         opened.jobs.note_dispatch(batch_id, grace_s=0)
     return work_to_end(opened, batch_id)
@@ -71,7 +71,7 @@ def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
             bench=bench,
             through=through,
             look=_look(opened, progress),
-            flow_run_id=_this_run(),
+            flow_run_id=this_run_id(),
             limits=existing_limits(),
         )
     progress.update()
@@ -79,7 +79,8 @@ def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
     return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)
 
 
-def _this_run() -> UUID | None:
+def this_run_id() -> UUID | None:
+    """The id of the present run."""
     return UUID(this_run.id) if this_run.id else None
 
 

@@ -22,7 +22,7 @@ from mixdown.inbox.port import Arrival, Filed, Held, Inbox, Left
 from mixdown.inbox.reports import drawer_of, report_of, tags_of
 from mixdown.inbox.requests import ask, key_of, refuse_nonsense
 from mixdown.items import Defaults
-from mixdown.model import JobRecord, Status
+from mixdown.model import JobRecord
 from mixdown.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Swept:
     done: int = 0
     failed: int = 0
     held: int = 0  #: recordings whose jobs have not ended
-    open_batches: tuple[UUID, ...] = ()  #: those these jobs belong to, the one of this sweep last
+    open_batches: tuple[UUID, ...] = ()  #: theirs, but for paused ones; the one of this sweep last
     left: tuple[Left, ...] = ()  #: the first hundred of what is left where it lies
     left_count: int = 0
     settling: int = 0  #: of these, those that a later look may find complete
@@ -59,6 +59,7 @@ def sweep(
     inbox: Inbox,
     defaults: Defaults,
     *,
+    batch_id: UUID | None = None,
     attached: bool = False,
     patience_s: float = 0.0,
     told: Callable[[Filed], None] = lambda _: None,
@@ -67,6 +68,8 @@ def sweep(
 
     Parameters
     ----------
+    batch_id : UUID, optional
+        Of the batch that what is taken in becomes; it is only opened when something is.
     attached : bool
         The caller works on the batch itself, and nobody else is to.
     patience_s : float
@@ -83,11 +86,11 @@ def sweep(
     """
     refuse_nonsense(defaults)
     inbox.prepare()
-    look = _Sweep(studio, inbox, told)
-    look.go_through_held(lambda lost: look.accept(lost, defaults, attached=attached))
+    look = _Sweep(studio, inbox, told, batch_id=batch_id or uuid4(), attached=attached)
+    look.go_through_held(lambda lost: look.accept(lost, defaults))
     deadline_s = time.monotonic() + patience_s
     while True:
-        look.take_in(defaults, attached=attached)
+        look.take_in(defaults)
         left_s = deadline_s - time.monotonic()
         if not look.settling or left_s <= 0 or studio.stopping.wait(min(_LOOK_AGAIN_S, left_s)):
             return look.swept()
@@ -95,7 +98,7 @@ def sweep(
 
 def file_away(studio: Studio, inbox: Inbox, *, told: Callable[[Filed], None] = lambda _: None) -> Swept:
     """File away what has ended; what is held without a job is left to the next sweep."""
-    look = _Sweep(studio, inbox, told)
+    look = _Sweep(studio, inbox, told, batch_id=uuid4(), attached=True)
     look.go_through_held(lambda _: None)
     return look.swept()
 
@@ -103,11 +106,15 @@ def file_away(studio: Studio, inbox: Inbox, *, told: Callable[[Filed], None] = l
 class _Sweep:
     """One sweep, as it goes."""
 
-    def __init__(self, studio: Studio, inbox: Inbox, told: Callable[[Filed], None]) -> None:
+    def __init__(
+        self, studio: Studio, inbox: Inbox, told: Callable[[Filed], None], *, batch_id: UUID, attached: bool
+    ) -> None:
         self._studio = studio
         self._inbox = inbox
         self._told = told
-        self._batch_id: UUID | None = None
+        self._batch_id = batch_id
+        self._attached = attached
+        self._begun = False
         self._open: dict[UUID, None] = {}
         self._left: dict[str, Left] = {}
         self._left_count = 0
@@ -118,10 +125,11 @@ class _Sweep:
 
     def swept(self) -> Swept:
         """What it came to."""
-        others = [each for each in self._open if each != self._batch_id]
+        others = [each for each in self._open if each != self._batch_id and not self._is_paused(each)]
+        mine = [self._batch_id] if self._begun or self._batch_id in self._open else []
         return Swept(
-            batch_id=self._batch_id,
-            open_batches=(*others, *([self._batch_id] if self._batch_id else [])),
+            batch_id=self._batch_id if self._begun else None,
+            open_batches=(*others, *mine),
             left=tuple([*self._trouble, *self._left.values()][:_NAMED]),
             left_count=self._left_count + len(self._trouble),
             settling=self.settling,
@@ -147,23 +155,28 @@ class _Sweep:
             if lost := [held for held, record in known if record is None]:
                 without_job(lost)
 
-    def take_in(self, defaults: Defaults, *, attached: bool) -> None:
+    def take_in(self, defaults: Defaults) -> None:
         """Take in what is complete; what else lies there is noted."""
         self._left.clear()
         self._left_count = self.settling = 0
         for chunk in _chunks(self._arrivals()):
             held = self._take(chunk)
-            self.accept(held, defaults, attached=attached)
+            self.accept(held, defaults)
             self._counts["taken"] += len(held)
 
-    def accept(self, held: list[Held], defaults: Defaults, *, attached: bool) -> None:
+    def accept(self, held: list[Held], defaults: Defaults) -> None:
         """Write down a job for each."""
         if not held:
             return
-        if self._batch_id is None:
-            self._batch_id = self._studio.jobs.open_batch(self._inbox.title, batch_id=uuid4(), attached=attached)
+        if not self._begun:
+            jobs, self._begun = self._studio.jobs, True
+            jobs.open_batch(self._inbox.title, batch_id=self._batch_id, attached=self._attached)
+            jobs.note_dispatch(self._batch_id, grace_s=0)  # who looks here works on it: nobody need be sent
         records = ask(self._studio, held, defaults, self._batch_id)
-        self._counts["held"] += sum(record.status in (Status.queued, Status.running) for record in records)
+        self._counts["held"] += sum(not record.status.ended for record in records)
+
+    def _is_paused(self, batch_id: UUID) -> bool:
+        return self._studio.jobs.batch(batch_id).paused_at is not None
 
     def _arrivals(self) -> Iterator[Arrival]:
         for found in self._inbox.look():
