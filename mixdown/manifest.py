@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -62,12 +62,11 @@ def read_manifest(
         It cannot be fetched.
     """
     file, base = _opened(place, s3)
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(file.close)
         _refuse_bad(_cells(file), base, check)
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+        on_error.pop_all()
     return _rows(file, base)
 
 

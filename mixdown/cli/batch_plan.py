@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from mixdown.cli.shared import (
     studio,
 )
 from mixdown.errors import InvalidRequest
-from mixdown.model import JobSpec, NeverWorse, NoiseReduction, OutputSpec, Priority, Status
+from mixdown.model import JobSpec, NeverWorse, NoiseReduction, OutputSpec, Priority, Source, Status
 
 if TYPE_CHECKING:
     from mixdown.items import Item
@@ -305,7 +304,7 @@ def _title(names: list[str], manifest: str | None) -> str:
     given = [*names, *([manifest] if manifest and manifest != "-" else [])]
     if not given:
         return "from stdin"
-    first = PurePath(given[0].rstrip("/").partition("?")[0]).name or given[0]
+    first = Source(uri=given[0][:4096]).name
     return first if len(given) == 1 else f"{first} and {len(given) - 1:,} more"
 
 

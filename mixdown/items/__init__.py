@@ -103,7 +103,11 @@ class _Finder:
 
     def of_row(self, row: Row) -> Iterator[Item]:
         """The recordings of a row of a manifest, with its parameters."""
-        items, known = self.at(row.source, in_row=True), row.claims
+        known = row.claims
+        try:
+            items = _begun(self.at(row.source, in_row=True))
+        except InvalidRequest:  # a folder without recordings: its own job tells, and no other suffers
+            items = iter((Item(source=Source(uri=row.source)),))
         for number, item in enumerate(items):
             if known and number:
                 said = " and ".join(known)

@@ -303,6 +303,24 @@ def test_a_batch_worked_on_at_once(desk: CliRunner, commands: typer.Typer, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (["recordings"], "recordings"),
+        (["recordings/1.wav", "recordings/*"], "1.wav and 1 more"),
+        (["https://user:secret@192.0.2.1?signature=x"], "192.0.2.1"),
+    ],
+)
+def test_a_batch_is_called_after_what_was_handed_in(
+    words: list[str], title: str, desk: CliRunner, commands: typer.Typer
+) -> None:
+    """Without where it lies, and without what is nobody's business."""
+    assert desk.invoke(commands, ["submit", *words]).exit_code == 0
+
+    [batch] = open_studio(Settings()).jobs.batches()
+    assert batch.title == title
+
+
+@pytest.mark.parametrize(
     "words",
     [
         [],

@@ -195,6 +195,16 @@ def test_a_folder_in_a_row(tmp_path: Path, manifest: Path) -> None:
         list(items_of([], manifest=str(manifest)))
 
 
+def test_a_row_that_leads_to_nothing_stops_no_other(tmp_path: Path, manifest: Path) -> None:
+    """An empty folder is an item like a missing file: its job tells, after the rows before it were accepted."""
+    (tmp_path / "empty").mkdir()
+    manifest.write_text("source\n/a.wav\nempty\n/b.wav\n")
+
+    items = items_of([], manifest=str(manifest))
+
+    assert [item.source.uri for item in items] == ["/a.wav", str(tmp_path / "empty"), "/b.wav"]
+
+
 def test_a_row_s_own_name_and_hash(manifest: Path) -> None:
     """Go with the source; a pattern in a row is a name like any other."""
     manifest.write_text(f"source,filename,sha256\n/x/*.wav,Talk.wav,{'0' * 64}\n")
