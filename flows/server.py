@@ -14,12 +14,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentTriggerTypes
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
+from pydantic import TypeAdapter
 
 import blocks
 from flows.server_process import running_server as running_server
+
+_TRIGGER: TypeAdapter[Any] = TypeAdapter(DeploymentTriggerTypes)
 
 
 def shipped_file(name: str) -> Path:
@@ -83,6 +87,7 @@ def deployment(described: Mapping[str, Any], *, work_pool: str | None = None) ->
         parameters=described["parameters"],
         concurrency_limit=limit if isinstance(limit, int) else _collision(limit),
         schedules=[_schedule(each) for each in described.get("schedules", [])],
+        triggers=[_TRIGGER.validate_python(each) for each in described.get("triggers", [])],
         work_pool_name=work_pool,
         work_queue_name=described["work_pool"]["work_queue_name"] if work_pool else None,
         # By path, Prefect would load the file a second time, under a name that nobody can import.
