@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from uuid import UUID
 
 import httpx
@@ -12,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from mixdown.webhooks import Answer, LogNotifier, WebhookNotifier, payload_for, retry_at
+from mixdown.webhooks import Answer, LogNotifier, WebhookNotifier, payload_for, receiver_of, retry_at
 from tests.services.raw_server import Connection, raw_server
 from tests.services.webhook_samples import NOW, RECORD, SECRET, delivery
 
@@ -176,3 +177,23 @@ def test_a_receiver_may_ask_for_patience(httpserver: HTTPServer, header: str, wa
     httpserver.expect_request("/hook").respond_with_data("", status=429, headers={"retry-after": header})
 
     assert retry_at(1, NOW, sent(httpserver.url_for("/hook"))) == NOW + timedelta(seconds=wait_s)
+
+
+def test_a_receiver_may_name_the_time(httpserver: HTTPServer) -> None:
+    """`Retry-After` as a date is understood like one in seconds."""
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
+    httpserver.expect_request("/hook").respond_with_data(status=503, headers={"retry-after": later})
+
+    answer = sent(httpserver.url_for("/hook"))
+
+    assert answer.retry_after_s is not None
+    assert 500 < answer.retry_after_s <= 601
+
+
+def test_deliveries_to_one_server_have_one_receiver() -> None:
+    """Who has to answer is the server, whatever the path, the credentials or the case of its name."""
+    first = delivery("https://Example.org/hooks/a?token=1")
+    second = delivery("https://otto:secret@example.org:443/hooks/b")
+
+    assert receiver_of(first) == receiver_of(second) == "webhook:https://example.org"
+    assert receiver_of(delivery("http://127.0.0.1:8000/")) == "webhook:http://127.0.0.1:8000"
