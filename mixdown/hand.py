@@ -47,17 +47,14 @@ def _work(orders: Connection) -> None:
     threading.Thread(target=_listen, args=(orders, todo, stopping), daemon=True).start()
     answers = _Answers(orders)
     logging.basicConfig(level=logging.INFO, handlers=[answers], force=True)
-    studio = open_studio(settings, stopping=stopping)
+    studio: Studio | None = None
     while True:
         stage, claims = todo.get()
-        answers.send("done", _run(studio, stage, claims))
-
-
-def _run(studio: Studio, stage: Stage, claims: Sequence[Claim]) -> list[Claim] | MixdownError:
-    try:
-        return run_stage(stage, studio, claims)
-    except MixdownError as error:
-        return error
+        try:
+            studio = studio or open_studio(settings, stopping=stopping)
+            answers.send("done", run_stage(stage, studio, claims))
+        except MixdownError as error:  # a database that is away, too: that is no death
+            answers.send("done", error)
 
 
 def _listen(orders: Connection, todo: queue.SimpleQueue[Any], stopping: threading.Event) -> None:
