@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Pending, Scheduled
 
@@ -35,8 +36,11 @@ MOST_RUNS = 50
 #: Prefect's runner says itself that the process of a run is gone, about so long after it is.
 _NOTICED_S = 2.0
 
-#: The process of a run may take so long to begin on a busy machine.
-_BEGINS_S = 60.0
+#: The process of a run may take so long to begin, on a busy machine.
+_BEGINS_S = 20.0
+
+#: And so long from there until it has signed in at its batch.
+_SIGNS_IN_S = 15.0
 
 #: After so many in vain the time between two is doubled each time, up to this.
 _IN_VAIN, _MOST_S = 3, 600.0
@@ -66,20 +70,22 @@ class Dispatcher:
         for an urgent batch is handed back: it is taken already, and for the caller to run.
         """
         jobs = self.studio.jobs
-        own = _own_run(client, batch.id)
-        urgent = own is None and batch.priority is Priority.urgent
-        deployment_id = client.read_deployment_by_name(URGENT if urgent else NORMAL).id
         waits_s = time.monotonic() - self._since_s.get(batch.id, 0.0)
-        if own is not None and (_begins(own) or waits_s < _NOTICED_S):
+        earlier = _own_run(client, batch.id)
+        if earlier is not None and waits_s < _NOTICED_S:
             return None
-        if own is None and not urgent and _is_on_its_way(client, deployment_id, batch.id):
+        urgent = earlier is None and batch.priority is Priority.urgent
+        deployment_id = client.read_deployment_by_name(URGENT if urgent else NORMAL).id
+        if earlier is None and not urgent:
+            earlier = _run_of(client, deployment_id, batch.id)
+        if earlier is not None and earlier.state is not None and _is_on_its_way(earlier.state):
             return None
         if not jobs.note_dispatch(batch.id, grace_s=GRACE_S):
             return None
         self._remember(jobs, batch.id)
-        if own is not None:
+        if earlier is not None:
             again: State[object] = AwaitingRetry(message="Its process is gone; it goes on.")
-            client.set_flow_run_state(own.id, again, force=True)
+            client.set_flow_run_state(earlier.id, again, force=True)
             return None
         generation = batch.dispatched_at.isoformat() if batch.dispatched_at else "first"
         run = client.create_flow_run_from_deployment(
@@ -116,21 +122,21 @@ def _own_run(client: SyncPrefectClient, batch_id: UUID) -> FlowRun | None:
     return None if is_over or run.deployment_id is None or run.run_count >= MOST_RUNS else run
 
 
-def _begins(run: FlowRun) -> bool:
-    """Whether a run waits for its turn, or its process is just being started."""
-    state = run.state
-    if state is None or state.is_scheduled():
-        return True
-    return state.is_pending() and (datetime.now(UTC) - state.timestamp).total_seconds() < _BEGINS_S
-
-
-def _is_on_its_way(client: SyncPrefectClient, deployment_id: UUID, batch_id: UUID) -> bool:
-    """Whether a run for this batch waits for its turn already."""
-    waiting = client.read_flow_runs(
+def _run_of(client: SyncPrefectClient, deployment_id: UUID, batch_id: UUID) -> FlowRun | None:
+    """The last run of `continue-batch` for this batch, if it has not ended."""
+    kinds = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
+    found = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
-        ),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds))),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=200,
     )
-    return any(run.parameters.get("batch_id") == str(batch_id) for run in waiting)
+    return next((run for run in found if run.parameters.get("batch_id") == str(batch_id)), None)
+
+
+def _is_on_its_way(state: State[object]) -> bool:
+    """Whether a run waits for its turn, or its process is just being started or about to sign in."""
+    age_s = (datetime.now(UTC) - state.timestamp).total_seconds()
+    if state.is_pending():
+        return age_s < _BEGINS_S
+    return state.is_scheduled() or (state.is_running() and age_s < _SIGNS_IN_S)

@@ -24,7 +24,7 @@ from mixdown.model import JobSpec, Priority
 from mixdown.runner import benches
 from mixdown.studio import Studio
 from mixdown.submission import accept
-from tasks.artifacts import BatchProgress, publish_jobs, publish_table
+from tasks.artifacts import BatchProgress, publish_jobs
 from tasks.notify import notify
 from tasks.policy import existing_limits
 from tasks.process import process
@@ -74,8 +74,7 @@ def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
             flow_run_id=this_run_id(),
             limits=existing_limits(),
         )
-    progress.update()
-    publish_table(opened, batch_id)
+    progress.end()
     return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)
 
 

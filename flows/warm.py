@@ -6,7 +6,6 @@ which nobody works; and keeps Prefect's view and the ledger together.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -31,7 +30,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import Abort, ObjectNotFound, PrefectException
 from prefect.flow_engine import run_flow
-from prefect.logging.loggers import flow_run_logger
+from prefect.logging.loggers import flow_run_logger, get_logger
 from prefect.states import AwaitingRetry, Cancelled, Pending
 from prefect.utilities.engine import propose_state_sync
 
@@ -46,7 +45,7 @@ from mixdown.hands import Hands
 from mixdown.studio import Studio
 from tasks.studio import studio
 
-logger = logging.getLogger("mixdown.warm")
+logger = get_logger("mixdown")
 
 #: How often the ledger is asked for batches that wait.
 _LEDGER_S = 0.2
