@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -81,7 +83,13 @@ def _does_nothing(step: Step) -> bool:
 
 def tool_versions() -> dict[str, str]:
     """Versions of everything that decides the delivered bytes."""
-    return {"mixdown-engine": str(ENGINE), **{name: version(name) for name in TOOLS}}
+    return {"mixdown-engine": str(ENGINE), **_installed(tuple(sys.path))}
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[str, ...]) -> dict[str, str]:
+    """Versions found on the path of this process: they are files to be read, and every job asks."""
+    return {name: version(name) for name in TOOLS}
 
 
 def materials_of(steps: Iterable[Step]) -> tuple[Source, ...]:

@@ -121,8 +121,8 @@ def _unreadable(plan: Plan) -> Table:
     for each in plan.examples:
         table.add_row(Text(each.code, style="red"), Text(each.message))
     if total > len(plan.examples):
-        counts = ", ".join(f"{count:,}\u00a0{code}" for code, count in plan.unreadable.items())
-        table.add_row(Text("…"), Text(f"in all: {counts}", style="dim"))
+        for code, count in plan.unreadable.items():
+            table.add_row(Text(code, style="dim"), Text(f"{count:,} in all", style="dim"))
     return table
 
 
