@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 
 from mixdown.model import BatchProgress, BatchRecord, JobRecord, Outage, Shift, Status
@@ -105,17 +105,22 @@ def taken_so_far_s(progress: BatchProgress) -> float | None:
     return max(0.0, ((end or datetime.now(UTC)) - progress.first_started_at).total_seconds())
 
 
+def down_words(outage: Outage, zone: tzinfo | None = None) -> str:
+    """What is down: `https://host has been down since 12:01 (source_unavailable)`."""
+    since = f"{outage.since.astimezone(zone):%m-%d %H:%M %Z}" if zone else clock_words(outage.since)
+    return f"{_named(outage.dependency)} since {since} ({outage.code})"
+
+
 def outage_words(outage: Outage) -> str:
-    """What is down: `https://host has been down since 12:01 (source_unavailable), next tried at 12:04`."""
-    since = f"{_named(outage.dependency)} since {clock_words(outage.since)} ({outage.code})"
+    """What is down, and when it is asked again: `…, next tried at 12:04`."""
     if outage.next_probe_at is None:
-        return since
+        return down_words(outage)
     now = datetime.now(UTC)
     wait_s = (outage.next_probe_at - now).total_seconds()
     if outage.is_probed(now) or wait_s <= 0:
-        return f"{since}, tried again now"
+        return f"{down_words(outage)}, tried again now"
     when = f"in {span_words(wait_s)}" if wait_s < 90 else f"at {clock_words(outage.next_probe_at)}"
-    return f"{since}, next tried {when}"
+    return f"{down_words(outage)}, next tried {when}"
 
 
 def as_line(words: str) -> str:

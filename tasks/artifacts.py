@@ -1,150 +1,190 @@
-"""What Prefect's UI shows of a run: its progress, a table of a batch, and a page for each job."""
+"""What Prefect's UI shows of a run: its progress, a page and a table of the batch, a page for each job.
+
+They are views: where the ledger or Prefect's server does not answer, the work goes on without them.
+"""
 
 from __future__ import annotations
 
-import base64
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 
+from mixdown.batch_words import is_over, progress_words, short_batch, title_words
 from mixdown.crew import Shard
+from mixdown.errors import RetryableError
 from mixdown.jobs import JobStore
-from mixdown.model import JobRecord, JobResult, Status
+from mixdown.model import BatchProgress as Progress
+from mixdown.model import JobRecord, Status
 from mixdown.studio import Studio
-from mixdown.wording import (
-    chain_words,
-    delivered_words,
-    done_share,
-    duration_words,
-    level_words,
-    loudness_words,
-    peak_words,
-    place_words,
-    short_id,
-    state_words,
-)
+from mixdown.wording import done_share, short_id, state_words
+from tasks.pages import batch_page, job_page, job_row, plain
 
-#: Larger batches get a table but no page for each job: the reports lie beside the masters.
+#: Larger batches get a table but no page for each job: the reports lie beside the masters. Failures get one.
 MOST_PAGES = 100
 
 #: The table of a larger batch shows its failures and the beginning.
 MOST_ROWS = 500
 
+#: A request costs Prefect's server 20 ms: how often the progress and the page of a batch are brought up to date.
+PROGRESS_EVERY_S = 5.0
+PAGE_EVERY_S = 30.0
+
+#: In the table, what needs attention comes first.
+_ATTENTION = (
+    *(Status.failed, Status.rejected, Status.cancelled),
+    *(Status.running, Status.queued, Status.succeeded),
+)
+_ROWS_AT_ONCE = 100
+
+#: Batches that were found to be large.
+_LARGE: set[UUID] = set()
+
 
 class BatchProgress:
-    """The progress artifact of a run, fed from the ledger."""
+    """The progress artifact of a run, and the page of its batch, fed from the ledger."""
 
     def __init__(self, jobs: JobStore, batch_id: UUID) -> None:
-        title = jobs.batch(batch_id).title or "a batch"
         self._jobs = jobs
         self._batch_id = batch_id
-        self._shown = 0.0
-        self._artifact_id: Any = create_progress_artifact(progress=0.0, description=f"Progress of {title}")
+        self._artifact_id: Any = None
+        self._page_id: Any = None
+        self._shown: tuple[float, str] | None = None
+        self._shown_s = -math.inf
+        self._page_s = time.monotonic()
+        self.update()
 
     def update(self) -> None:
-        """Show how far the batch is, if it has come any further."""
-        counts = self._jobs.counts(self._batch_id)
-        running = self._jobs.list(batch_id=self._batch_id, status=Status.running, limit=500)
-        ended = sum(count for status, count in counts.items() if status.ended)
-        done = ended + sum(done_share(record) for record in running)
-        percent = round(100 * done / max(1, sum(counts.values())), 1)
-        if percent > self._shown:
-            self._shown = percent
-            update_progress_artifact(self._artifact_id, progress=percent)
+        """Show how far the batch is, if it is time to."""
+        now_s = time.monotonic()
+        if now_s - self._shown_s < PROGRESS_EVERY_S:
+            return
+        self._shown_s = now_s
+        with _away_for_a_while():
+            progress = self._jobs.batch_progress(self._batch_id)
+            self._show(progress)
+            if now_s - self._page_s >= PAGE_EVERY_S:
+                self._page_s = now_s
+                self._show_page(progress)
+
+    def end(self) -> None:
+        """Show how the batch has ended, with a table of its jobs."""
+        with _away_for_a_while():
+            progress = self._jobs.batch_progress(self._batch_id)
+            self._show(progress)
+            if progress.total > 1:  # of one job, its own page tells everything
+                self._show_page(progress)
+            publish_table(self._jobs, self._batch_id)
+
+    def _show(self, progress: Progress) -> None:
+        words = f"{plain(title_words(progress.batch))}: {progress_words(progress)}"
+        shown = (self._percent(progress), words)
+        if self._artifact_id is None:
+            self._artifact_id = create_progress_artifact(progress=shown[0], description=words)
+        elif shown != self._shown:
+            update_progress_artifact(self._artifact_id, progress=shown[0], description=words)
+        self._shown = shown
+
+    def _percent(self, progress: Progress) -> float:
+        """How much is done; with what is done of running jobs, where these are a part that matters."""
+        done = float(progress.ended)
+        if progress.counts[Status.running] and progress.total <= MOST_PAGES:
+            running = self._jobs.list(batch_id=self._batch_id, status=Status.running, limit=MOST_PAGES)
+            done += sum(done_share(record) for record in running)
+        percent = math.floor(1000 * done / max(1, progress.total)) / 10
+        return 100.0 if is_over(progress) else min(99.9, percent)
+
+    def _show_page(self, progress: Progress) -> None:
+        page = batch_page(progress, self._jobs.failures(self._batch_id), self._jobs.outages())
+        description = progress_words(progress)
+        if self._page_id is None:
+            self._page_id = create_markdown_artifact(page, key=page_key(self._batch_id), description=description)
+        else:  # a new version every half minute would be a heap of them
+            with get_client(sync_client=True) as client:
+                client.update_artifact(self._page_id, ArtifactUpdate(data=page, description=description))
 
 
-def publish_table(studio: Studio, batch_id: UUID) -> None:
+def page_key(batch_id: UUID) -> str:
+    """The name of the page of a batch."""
+    return f"batch-{short_batch(batch_id)}"
+
+
+def publish_table(jobs: JobStore, batch_id: UUID) -> None:
     """A table of jobs as they ended; failures first where there are too many to show."""
-    records = studio.jobs.list(batch_id=batch_id, limit=MOST_ROWS)
-    title = studio.jobs.batch(batch_id).title
-    rows = [_row(record) for record in records]
-    create_table_artifact(table=rows, key="jobs", description=f"{title}: {delivered_words(records)}")
+    progress = jobs.batch_progress(batch_id)
+    rows = [job_row(record) for record in _rows(jobs, progress)]
+    more = f" (the first {len(rows):,} of {progress.total:,})" if progress.total > len(rows) else ""
+    words = f"{plain(title_words(progress.batch))}: {progress_words(progress)}{more}"
+    create_table_artifact(table=rows, key="jobs", description=words)
 
 
 def publish_jobs(studio: Studio, shard: Shard) -> None:
-    """A page for each job of a shard that has a result."""
-    records = [studio.jobs.get(job_id) for job_id in shard.jobs]
-    batch_id = records[0].batch_id
-    if batch_id is not None and sum(studio.jobs.counts(batch_id).values()) > MOST_PAGES:
-        return
-    for record in records:
-        picture = studio.objects.read_bytes(record.result.picture.uri) if record.result else b""
-        create_markdown_artifact(
-            markdown=job_page(record, picture),
-            key=f"job-{short_id(record)}",
-            description=f"{record.spec.filename}: {state_words(record)}",
-        )
+    """A page for each job of a shard that has ended; in a large batch, for failures, as long as they are few."""
+    with _away_for_a_while():
+        for record in _with_pages(studio.jobs, shard):
+            picture = studio.objects.read_bytes(record.result.picture.uri) if record.result else b""
+            create_markdown_artifact(
+                markdown=job_page(record, picture),
+                key=f"job-{short_id(record)}",
+                description=f"{plain(record.spec.filename)}: {state_words(record)}",
+            )
 
 
-def _row(record: JobRecord) -> dict[str, str]:
-    result = record.result
-    return {
-        "File": record.spec.filename,
-        "State": state_words(record),
-        "Duration": duration_words(result.before.duration_s) if result else "",
-        "LUFS": loudness_words(result) if result else "",
-        "True peak": f"{peak_words(result)} dBTP" if result else "",
-        "Time": f"{result.elapsed_s:.1f} s" if result else "",
-        "Note": record.error_detail or " ".join(result.warnings if result else ()),
-        "Job": short_id(record),
-    }
+def _rows(jobs: JobStore, progress: Progress) -> Iterator[JobRecord]:
+    """The jobs that a table shows, read a page at a time."""
+    few = progress.total <= MOST_ROWS
+    room = MOST_ROWS
+    for status in (None,) if few else _ATTENTION:
+        after: UUID | None = None
+        while room and (
+            page := jobs.list(
+                batch_id=progress.batch.id,
+                status=status,
+                limit=min(room, _ROWS_AT_ONCE),
+                after=after,
+                oldest_first=True,
+            )
+        ):
+            yield from page
+            after = page[-1].id
+            room -= len(page)
 
 
-def job_page(record: JobRecord, picture: bytes) -> str:
-    """A job in markdown: its picture, its measurements before and after, and where everything lies."""
-    result = record.result
-    title = f"# {_plain(record.spec.filename)}\n\n**{state_words(record)}** · job `{record.id}`\n"
-    if result is None:
-        return f"{title}\n{_plain(record.error_detail or '')}\n"
-    image = base64.b64encode(picture).decode()
-    warnings = "".join(f"\n> {_plain(warning)}\n" for warning in result.warnings)
-    found = "".join(f"\n- {_plain(note)}" for note in result.notes)
-    places = [master.delivered_uri or master.object.uri for master in result.renditions]
-    beside = [result.report.uri, *(each.object.uri for each in result.attachments)]
-    files = "\n".join(place_words(uri) for uri in [*places, *beside])
-    return (
-        f"{title}\n![Waveform before and after](data:image/png;base64,{image})\n"
-        f"\n{_measurements(result)}\n\nDone: {_plain(chain_words(result) or 'measured')}\n{found}\n{warnings}"
-        f"{_against_the_source(result)}"
-        f"\n## Files\n\n```\n{files}\n```\n"
-    )
+def _with_pages(jobs: JobStore, shard: Shard) -> list[JobRecord]:
+    """The jobs of a shard that get a page."""
+    [first] = jobs.read(shard.jobs[:1])
+    if not _is_large(jobs, first.batch_id):
+        wanted = shard.jobs
+    else:
+        wanted = jobs.failed_among(shard.jobs)
+        if wanted and first.batch_id and jobs.counts(first.batch_id)[Status.failed] > MOST_PAGES:
+            return []
+    return [record for record in jobs.read(wanted) if record.status.ended] if wanted else []
 
 
-def _against_the_source(result: JobResult) -> str:
-    """How the first master compares with its source."""
-    if not result.comparisons:
-        return ""
-    findings = result.comparisons[0].findings
-    lines = "\n".join(f"- {'**Worse:** ' if each.worse else ''}{_plain(each.sentence)}" for each in findings)
-    return f"\n## Against the source\n\n{lines}\n"
+def _is_large(jobs: JobStore, batch_id: UUID | None) -> bool:
+    """Whether a batch has too many jobs for a page each; one that has is not counted again."""
+    if batch_id is None or batch_id in _LARGE:
+        return batch_id is not None
+    if sum(jobs.counts(batch_id).values()) > MOST_PAGES:
+        _LARGE.add(batch_id)
+    return batch_id in _LARGE
 
 
-def _measurements(result: JobResult) -> str:
-    """Before and after, a column for each master."""
-    masters = result.renditions
-    levels = [result.before, *(master.after for master in masters)]
-    names = ["before" if masters else "recording", *(master.output.format.value for master in masters)]
-    rows = [
-        ("Integrated loudness", [level_words(level.integrated_lufs, "LUFS") for level in levels]),
-        ("Loudness range", [level_words(level.range_lu, "LU") for level in levels]),
-        ("True peak", [level_words(level.true_peak_dbtp, "dBTP") for level in levels]),
-        ("RMS", ["" if level.rms_dbfs is None else level_words(level.rms_dbfs, "dBFS") for level in levels]),
-        ("Duration", [duration_words(level.duration_s) for level in levels]),
-        ("Sample rate", [f"{level.sample_rate_hz:,} Hz" for level in levels]),
-        ("Channels", [str(level.channels) for level in levels]),
-    ]
-    if masters:
-        rows.append(("Size", ["", *(f"{master.object.size_bytes / 1e6:.1f} MB" for master in masters)]))
-    header = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
-    return header + "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
-
-
-def _plain(text: str) -> str:
-    """Text that markdown takes for nothing but text."""
-    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+!|" else char for char in text)
+@contextmanager
+def _away_for_a_while() -> Iterator[None]:
+    """What shows the work does not stop it: what cannot be shown now is shown later, or never."""
+    with suppress(httpx.HTTPError, RetryableError):
+        yield

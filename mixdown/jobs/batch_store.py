@@ -88,6 +88,11 @@ class BatchStore:
         with reading(self._engine) as connection:
             return failures.grouped(connection, batch_id, examples=examples)
 
+    def failed_among(self, job_ids: Sequence[UUID]) -> tuple[UUID, ...]:
+        """Those of some jobs that have failed."""
+        with reading(self._engine) as connection:
+            return failures.among(connection, job_ids)
+
     def left(self, batch_id: UUID) -> tuple[int, int]:
         """How many jobs of a batch are queued, and how many are running, wherever."""
         with reading(self._engine) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,3 +37,9 @@ def grouped(connection: Connection, batch_id: UUID, *, examples: int) -> list[Fa
         )
         for code, number in numbers.items()
     ]
+
+
+def among(connection: Connection, job_ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    """Those of some jobs that have failed."""
+    asked = select(Job.id).where(Job.id.in_(job_ids), Job.status == Status.failed)
+    return tuple(connection.scalars(asked))
