@@ -1,9 +1,9 @@
-"""The chain, written once: validate → process → store → notify over shards of a batch."""
+"""A run over a batch: accepted, and worked on to its end, by this machine or by a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +15,8 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import Cancelled, Completed
 
 from flows.otherwise import impatient, otherwise
-from mixdown.crew import Shard, work_on
+from mixdown.cluster import cluster_of, work_on_cluster
+from mixdown.crew import work_on
 from mixdown.ended import Ended
 from mixdown.errors import BatchCancelled, BatchNotFound, Interrupted
 from mixdown.hands import Hands
@@ -24,22 +25,14 @@ from mixdown.model import JobSpec, Priority
 from mixdown.runner import benches
 from mixdown.studio import Studio
 from mixdown.submission import accept
-from tasks.artifacts import BatchProgress, publish_jobs
-from tasks.notify import notify
+from tasks.artifacts import BatchProgress
+from tasks.cluster import open_cluster
 from tasks.policy import existing_limits
-from tasks.process import process
-from tasks.store import store
 from tasks.studio import studio
-from tasks.validate import validate
+from tasks.through import through
 
 #: The hands of a process that lives longer than its runs; None: each run has its own.
 KEPT_HANDS: ContextVar[Hands | None] = ContextVar("KEPT_HANDS", default=None)
-
-
-def through(shard: Shard) -> None:
-    """Take one shard through the four stages, then show in Prefect what came of it."""
-    done = notify(store(process(validate(shard))))
-    publish_jobs(studio(), done)
 
 
 def run_to_end(
@@ -50,11 +43,12 @@ def run_to_end(
     The batch has the id of the run: the same run, started again, goes on with it.
     """
     opened = studio()
+    cluster = cluster_of(opened.settings)
     batch_id = this_run_id() or uuid4()
     opened.jobs.open_batch(title, batch_id=batch_id, priority=priority)
     opened.jobs.note_dispatch(batch_id, grace_s=0)  # somebody is here already: nobody need be sent
     with opened.at_work(batch_id, this_run_id()):
-        accept(opened, requests, batch_id=batch_id)
+        accept(opened, requests, batch_id=batch_id, share=cluster is not None and cluster.address is not None)
         opened.jobs.note_dispatch(batch_id, grace_s=0)
     return work_to_end(opened, batch_id)
 
@@ -62,18 +56,21 @@ def run_to_end(
 def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
     """Work on a batch until nothing of it is left, here or elsewhere, or until it is called off."""
     progress = BatchProgress(opened.jobs, batch_id)
-    queued, _ = opened.jobs.left(batch_id)
+    queued, running = opened.jobs.left(batch_id)
     kept = KEPT_HANDS.get()
-    with suppress(BatchCancelled), nullcontext(kept.bench) if kept else benches(opened, queued) as bench:
-        work_on(
-            opened,
-            batch_id,
-            bench=bench,
-            through=through,
-            look=_look(opened, progress),
-            flow_run_id=this_run_id(),
-            limits=existing_limits(),
-        )
+    cluster = cluster_of(opened.settings) if queued + running and not kept else None
+    how: dict[str, Any] = {
+        "look": _look(opened, progress),
+        "flow_run_id": this_run_id(),
+        "limits": existing_limits(),
+    }
+    with suppress(BatchCancelled), ExitStack() as stack:
+        if cluster is not None:
+            processes = stack.enter_context(open_cluster(cluster, opened, opened.jobs.batch(batch_id)))
+            work_on_cluster(opened, batch_id, processes, **how)
+        else:
+            bench = kept.bench if kept else stack.enter_context(benches(opened, queued))
+            work_on(opened, batch_id, bench=bench, through=through, **how)
     progress.end()
     return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)
 
