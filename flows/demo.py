@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
+from mixdown.batch_watch import live
 from mixdown.cli import out
-from mixdown.console import live, reasons, results_table
+from mixdown.console import reasons, results_table
 from mixdown.examples import make_examples
 from mixdown.model import JobRecord, JobSpec, Status
 from mixdown.settings import Settings
@@ -31,6 +32,7 @@ def run_demo(home: Path, *, shown_as: Path, batch_id: UUID) -> None:
         out.print("Everything is already done: nothing was processed again.", style="green")
         return
     started_s = time.monotonic()
+    studio.jobs.open_batch("example recordings", batch_id=batch_id, attached=True)
     submit(studio, specs, batch_id=batch_id)
     _run_flow(studio, names, str(home / "masters"), batch_id)
     _show([record for record in known(studio, specs) if record is not None], shown_as)

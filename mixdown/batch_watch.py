@@ -36,11 +36,14 @@ _SURE_S = 2.0
 
 
 @contextmanager
-def live(console: Console, jobs: JobStore, batch_id: UUID) -> Iterator[None]:
-    """Show how a batch goes while the block, which works on it, runs.
+def live(console: Console | None, jobs: JobStore, batch_id: UUID) -> Iterator[None]:
+    """Show how a batch goes while the block, which works on it, runs; nothing without a console.
 
     Where the console is no terminal, a line for each job as it ends, or one now and then for a large batch.
     """
+    if console is None:
+        yield
+        return
     done = threading.Event()
     watcher = _Watcher(console, jobs, batch_id)
     if not console.is_terminal:

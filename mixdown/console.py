@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from uuid import UUID
+from collections.abc import Sequence
 
-from rich.console import Console, Group
-from rich.live import Live
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
-from mixdown.errors import DatabaseUnavailable
-from mixdown.jobs import JobStore
 from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Stage, Status
 from mixdown.wording import (
-    done_share,
     done_words,
     duration_words,
     level_words,
@@ -37,10 +19,6 @@ from mixdown.wording import (
     state_words,
 )
 
-_REFRESH_S = 0.25
-_NAME_CHARS = 32
-_MOST_BARS = 12  # a shard of short clips claims more jobs than a screen has lines
-_STAGE_WORDS = {None: "validate", Stage.validate: "process", Stage.process: "store", Stage.store: "notify"}
 _STATE_STYLE = {
     Status.succeeded: "green",
     Status.failed: "red",
@@ -49,64 +27,6 @@ _STATE_STYLE = {
     Status.cancelled: "yellow",
     Status.rejected: "yellow",
 }
-
-
-@contextmanager
-def live(console: Console, jobs: JobStore, batch_id: UUID) -> Iterator[None]:
-    """Bars for a batch and for each job that is running, read from the ledger while the block runs.
-
-    Where the console is no terminal nothing is shown.
-    """
-    if not console.is_terminal:
-        yield
-        return
-    done = threading.Event()
-    running = _bars(console, TaskProgressColumn(), TextColumn("{task.fields[stage]}"))
-    total = _bars(console, MofNCompleteColumn())
-    watcher = threading.Thread(target=_watch, args=(jobs, batch_id, running, total, done), daemon=True)
-    with Live(Group(running, total), console=console, transient=True, refresh_per_second=8):
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-
-def _bars(console: Console, *columns: ProgressColumn) -> Progress:
-    return Progress(
-        TextColumn(f"{{task.description:<{_NAME_CHARS}}}"),
-        BarColumn(bar_width=32),
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-    )
-
-
-def _watch(jobs: JobStore, batch_id: UUID, running: Progress, total: Progress, done: threading.Event) -> None:
-    overall = total.add_task("all", total=None)
-    shown: dict[UUID, TaskID] = {}
-    while not done.wait(_REFRESH_S):
-        # The database may be away for a moment; the bars then stand still.
-        with suppress(DatabaseUnavailable):
-            counts = jobs.counts(batch_id)
-            ended = sum(count for status, count in counts.items() if status.ended)
-            total.update(overall, completed=ended, total=sum(counts.values()))
-            _show(running, shown, jobs.list(batch_id=batch_id, status=Status.running, limit=_MOST_BARS))
-
-
-def _show(running: Progress, shown: dict[UUID, TaskID], records: Sequence[JobRecord]) -> None:
-    for gone in shown.keys() - {record.id for record in records}:
-        running.remove_task(shown.pop(gone))
-    for record in records:
-        if record.id not in shown:
-            name = escape(_shortened(record.spec.filename, _NAME_CHARS))
-            shown[record.id] = running.add_task(name, total=1.0, stage="")
-        running.update(shown[record.id], completed=done_share(record), stage=_STAGE_WORDS.get(record.stage, ""))
-
-
-def _shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def results_table(records: Sequence[JobRecord]) -> Table:

@@ -263,15 +263,11 @@ def _accept(asked: _Asked, batch_id: UUID, *, share: bool) -> Accepted:
 
 
 def _work_here(opened: Studio, batch_id: UUID, *, quiet: bool) -> None:
-    import io
-
-    from rich.console import Console
-
-    from mixdown.console import live
+    from mixdown.batch_watch import live
     from mixdown.runner import run_batch
 
     try:
-        with live(Console(file=io.StringIO()) if quiet else err, opened.jobs, batch_id):
+        with live(None if quiet else err, opened.jobs, batch_id):
             run_batch(opened, batch_id)
     except KeyboardInterrupt:
         err.print(f"Stopped. Nothing is lost: mixdown batch run {_short(batch_id)} goes on.", highlight=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from mixdown import presets
 from mixdown.cli.shared import (
@@ -121,7 +119,8 @@ def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
 
     opened = studio()
     opened.sweep()
-    batch_id = opened.jobs.open_batch("mixdown", attached=True)
+    more = f" and {len(specs) - 1:,} more" if len(specs) > 1 else ""
+    batch_id = opened.jobs.open_batch(f"{specs[0].filename}{more}", attached=True)
     records = submit(opened, specs, batch_id=batch_id)
     left = {record.id for record in records if not record.status.ended}
     done = len({record.id for record in records} - left)
@@ -129,28 +128,16 @@ def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
         err.print(f"{done} of {len(records)} already done.", highlight=False)
     if not left:
         return records
-    from mixdown.console import live
+    from mixdown.batch_watch import live
     from mixdown.runner import run_batch  # brings in all of the sound: seconds that a finished batch does not need
 
-    def say_ended() -> None:
-        for record in opened.jobs.read(sorted(left)) if not quiet and not err.is_terminal else ():
-            if record.status.ended:
-                left.discard(record.id)
-                _say_ended(record)
-
     try:
-        with live(Console(file=io.StringIO()) if quiet else err, opened.jobs, batch_id):
-            run_batch(opened, batch_id, look=say_ended)
+        with live(None if quiet else err, opened.jobs, batch_id):
+            run_batch(opened, batch_id)
     except KeyboardInterrupt:
         err.print("Stopped. Nothing is lost: run the same command again to go on.")
         raise typer.Exit(130) from None
     return opened.jobs.read([record.id for record in records])
-
-
-def _say_ended(record: JobRecord) -> None:
-    from mixdown.wording import state_words
-
-    err.print(f"{record.spec.filename}: {state_words(record)}", markup=False, highlight=False)
 
 
 def print_results(records: Sequence[JobRecord], folder: str) -> None:
