@@ -16,10 +16,12 @@ _NICE = 10
 
 
 def main() -> None:
-    """Register everything, then serve what is not interactive: so many runs at once, as the argument says."""
-    _, limit, *shown_at = sys.argv
+    """Register everything, then serve what is not interactive: so many runs at once, as the first argument says."""
+    _, limit, server, *shown_at = sys.argv
     register_blocks()
-    apply_limits()
+    # Alone, a machine is limited by its workers: a slot costs 0.1 s, and that of a killed process stays taken a minute.
+    if server != "own":
+        apply_limits()
     every = [(deployment(each), is_interactive(each)) for each in described_deployments()]
     for interactive in (each for each, is_for_warm in every if is_for_warm):
         interactive.apply()

@@ -77,8 +77,9 @@ def supervise(*, host: str, port: int, server_url: str | None, limit: int, urgen
                 )
                 server_process.wait_until_up(first, host, port, said, unless=stop.is_set)
             shown_at = server_url.removesuffix("/api") if server_url else f"http://{host}:{port}"
+            whose = "given" if server_url else "own"
             children += [
-                _child("The server of deployments", "flows.served", str(limit), first_only=shown_at),
+                _child("The server of deployments", "flows.served", str(limit), whose, first_only=shown_at),
                 _child("The warm process", "flows.warm", str(urgent)),
             ]
             while not stop.wait(_LOOK_EVERY_S):

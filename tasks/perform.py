@@ -11,13 +11,16 @@ from mixdown.crew import BENCH, Shard
 from mixdown.model import Claim, Stage
 from tasks.policy import LIMITS
 
+#: How long the slot of a killed process stays taken; 60 s is the least that Prefect allows.
+SLOT_S = 60
+
 
 def perform(stage: Stage, shard: Shard) -> Shard:
     """Run a stage for the shard's claims, within its limit; the shard comes back with those that live on."""
     if not shard.claims:
         return replace(shard)
     limit = LIMITS.get(stage)
-    with concurrency(limit, occupy=1) if limit in shard.limits else nullcontext():
+    with concurrency(limit, occupy=1, lease_duration=SLOT_S) if limit in shard.limits else nullcontext():
         return replace(shard, claims=tuple(BENCH.get().run(stage, shard.claims)))
 
 
