@@ -179,7 +179,7 @@ class _Crew:
             self.running[pool.submit(copy_context().run, self._do, taken)] = taken
 
     def _take(self) -> Taken | None:
-        per_hand = math.ceil(self.queued / (2 * self.bench.width))
+        per_hand = math.ceil(self.queued / self.bench.width)
         known = self.bytes_per_s
         return self.shift.studio.jobs.take(
             self.batch_id,

@@ -8,7 +8,11 @@ from uuid import UUID
 
 from mixdown.notices import deliver_waiting
 from mixdown.owner import is_alive
+from mixdown.sharing import expire_shared
 from mixdown.studio import Studio
+
+#: Copies of local files that were shared are kept so long after the last job that needed them.
+_SHARED_DAYS = 7.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ def keep_house(studio: Studio) -> Housekeeping:
         requeued=studio.jobs.requeue_lost(lease_s=studio.settings.lease_s, is_alive=is_alive),
         delivered=deliver_waiting(studio),
         swept=studio.sweep() + studio.objects.sweep(),
-        expired=expire(studio),
+        expired=expire(studio) + expire_shared(studio, _SHARED_DAYS),
     )
 
 

@@ -62,6 +62,7 @@ def fetched_into(studio: Studio, source: Source, path: Path) -> Fetched:
         limits=studio.settings.limits,
         s3=studio.s3,
         timeout_s=studio.settings.fetch_timeout_s,
+        check=studio.check,
     )
 
 
@@ -77,4 +78,6 @@ def _reachable(
     in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
     if in_place or not needed:
         return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
-    return studio.objects.put_file(fetched.path, key, media_type="application/octet-stream"), True
+    return studio.objects.put_file(
+        fetched.path, key, media_type="application/octet-stream", check=studio.check
+    ), True

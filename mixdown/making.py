@@ -178,23 +178,25 @@ class _Job:
             return fetched_into(self.studio, Source(uri=stored.uri, sha256=stored.sha256), self.folder / name).path
         path = self.studio.objects.local_path(stored.uri) or self.folder / name
         if not path.exists():
-            self.studio.objects.download(stored, path)
+            self.studio.objects.download(stored, path, check=self.studio.check)
         return path
 
     def _staged_bytes(self, name: str, body: bytes) -> StoredObject:
         key = staged_key(self.record.id, name)
-        return self.studio.objects.put_bytes(body, key, media_type=MEDIA_TYPES[Path(name).suffix])
+        return self.studio.objects.put_bytes(body, key, media_type=MEDIA_TYPES[Path(name).suffix], durable=False)
 
     def _staged_file(self, path: Path) -> StoredObject:
         key = staged_key(self.record.id, path.name)
-        return self.studio.objects.put_file(path, key, media_type=MEDIA_TYPES[path.suffix])
+        return self.studio.objects.put_file(path, key, media_type=MEDIA_TYPES[path.suffix], durable=False)
 
     def _staged_master(self, index: int, master: Master) -> Rendition:
         suffix = master.output.format.suffix
         key = staged_key(self.record.id, f"{index}{suffix}")
         return Rendition(
             output=master.output,
-            object=self.studio.objects.put_file(master.path, key, media_type=master.output.format.media_type),
+            object=self.studio.objects.put_file(
+                master.path, key, media_type=master.output.format.media_type, durable=False, check=self.studio.check
+            ),
             after=master.after,
             target_lufs=master.target_lufs,
             ceiling_dbtp=master.ceiling_dbtp,

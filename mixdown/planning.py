@@ -17,7 +17,7 @@ from mixdown.items import Item, versions_of
 from mixdown.model import JobSpec, Source, Status
 from mixdown.storage import path_of
 from mixdown.studio import Studio
-from mixdown.submission import _Keys as Keys
+from mixdown.submission import Keys
 
 _CHUNK = 1_000
 #: Headers that are all read; of more recordings, an even sample is.

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from mixdown.errors import (
     INTERNAL,
     ClaimLost,
+    CorruptObject,
     DatabaseUnavailable,
     Interrupted,
     PermanentError,
     RetryableError,
-    SourceChanged,
 )
 from mixdown.findings import Processed, Validated
 from mixdown.intake import take_in
@@ -36,7 +36,6 @@ from mixdown.model import (
     Rendition,
     Stage,
     Status,
-    StoredObject,
     Succeeded,
 )
 from mixdown.notices import deliveries_for, notify
@@ -127,9 +126,9 @@ class _Run:
         if outcomes:
             lost = _persistently(self.studio, outcomes)
             self.alive = [claim for claim in self.alive if claim not in lost]
-            for outcome in outcomes:
-                if outcome.claim not in lost and isinstance(outcome, Succeeded | Failed):
-                    self.studio.objects.delete_prefix(staged_key(outcome.claim.job_id, ""))
+            ended = [each.claim for each in outcomes if isinstance(each, Succeeded | Failed)]
+            over = [claim.job_id for claim in ended if claim not in lost]
+            self.studio.objects.delete_prefixes([staged_key(job_id, "") for job_id in over])
         self.written_s = time.monotonic()
 
     def _failed(self, record: JobRecord, claim: Claim, code: str, message: str) -> Failed:
@@ -232,7 +231,7 @@ def _earlier(studio: Studio, validated: Validated) -> JobResult:
     """The result of the job that made it first, without that job's named copies."""
     earlier = studio.jobs.find_result(validated.result_key)
     if earlier is None or not studio.intact(earlier):
-        raise SourceChanged("An earlier result was deleted while it was about to be used again; try again.")
+        raise CorruptObject("An earlier result was deleted while it was about to be used again.")
     masters = tuple(replace(master, delivered_uri=None) for master in earlier.renditions)
     return replace(earlier, renditions=masters, reused=True)
 
@@ -240,23 +239,30 @@ def _earlier(studio: Studio, validated: Validated) -> JobResult:
 def _promoted(studio: Studio, record: JobRecord, validated: Validated) -> JobResult:
     processed = Processed.of(record.work["processed"])
 
-    def promote(staged: StoredObject, name: str) -> StoredObject:
-        return studio.objects.promote(staged, master_key(validated.result_key, name))
-
+    names = {
+        "report": (processed.report, "report.json"),
+        "picture": (processed.picture, "waveform.png"),
+        **{
+            f"master-{index}": (master.object, f"{index}{master.output.format.suffix}")
+            for index, master in enumerate(processed.renditions)
+        },
+        **{f"attachment-{each.name}": (each.object, each.name) for each in processed.attachments},
+    }
+    staged = [(obj, master_key(validated.result_key, name)) for obj, name in names.values()]
+    final = dict(zip(names, studio.objects.promote_all(staged), strict=True))
     return JobResult(
         result_key=validated.result_key,
         source_sha256=validated.source.sha256,
         steps=processed.steps,
         before=processed.before,
         renditions=tuple(
-            replace(master, object=promote(master.object, f"{index}{master.output.format.suffix}"))
-            for index, master in enumerate(processed.renditions)
+            replace(master, object=final[f"master-{index}"]) for index, master in enumerate(processed.renditions)
         ),
-        attachments=tuple(replace(each, object=promote(each.object, each.name)) for each in processed.attachments),
+        attachments=tuple(replace(e, object=final[f"attachment-{e.name}"]) for e in processed.attachments),
         notes=processed.notes,
         comparisons=processed.comparisons,
-        report=promote(processed.report, "report.json"),
-        picture=promote(processed.picture, "waveform.png"),
+        report=final["report"],
+        picture=final["picture"],
         warnings=processed.warnings,
         elapsed_s=processed.elapsed_s,
     )

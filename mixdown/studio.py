@@ -97,8 +97,7 @@ class Studio:
 
         def progress(fraction: float) -> None:
             nonlocal last_written_s
-            if self.stopping.is_set():
-                raise Interrupted
+            self.check()
             if time.monotonic() > deadline_s:
                 raise TimedOut(f"Given up after {within_s} s of work on it.")
             if time.monotonic() - last_written_s >= _PROGRESS_EVERY_S:
@@ -106,6 +105,11 @@ class Studio:
                 self.jobs.progress(claim, fraction)
 
         return progress
+
+    def check(self) -> None:
+        """Raise Interrupted when the studio is stopping: called wherever work can be stopped."""
+        if self.stopping.is_set():
+            raise Interrupted
 
     def intact(self, result: JobResult) -> bool:
         """Whether everything a result promises still lies where it says."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from mixdown import presets
 from mixdown.chain import effective_steps, materials_of, requirements_of, tool_versions
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import origin_of, source_version
-from mixdown.items.item import Item
+from mixdown.items import Item, absolute, address_of, in_a_sentence, items_of, versions_of
 from mixdown.jobs import Asked, Submitted
 from mixdown.model import (
     Analyze,
@@ -28,7 +26,6 @@ from mixdown.model import (
     NoiseReduction,
     OutputSpec,
     Source,
-    Status,
     Step,
     WebhookTarget,
     Work,
@@ -41,11 +38,8 @@ from mixdown.studio import Studio
 #: Requests written down in one transaction.
 _CHUNK = 1000
 
-#: What is taken for a recording when a folder is handed in.
-RECORDING_SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in "aac aif aifc aiff flac m4a m4b mka mkv mov mp3 mp4 oga ogg opus wav webm".split()  # noqa: SIM905
-)
+#: Different requests, but for their source, that are kept in mind.
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +70,17 @@ def accept(
     What is done is found and not done again. With `share`, local files are copied into the store, so that any
     machine may work on them. `told` is called after each chunk.
     """
-    accepted, key_of = Accepted(), _Keys(studio)
+    accepted, key_of = Accepted(), Keys(studio)
     requests = iter(requests)
     while chunk := list(islice(requests, _CHUNK)):
-        asked = [_asked(studio, spec, item, key_of(spec, item.version)) for spec, item in chunk]
+        versions = versions_of([item for _, item in chunk], studio.s3)
+        asked = [
+            _asked(studio, spec, item, key_of(spec, version))
+            for (spec, item), version in zip(chunk, versions, strict=True)
+        ]
         if share:
             asked = _shared(studio, asked)
-        accepted = _add(accepted, *_submitted(studio, asked, batch_id))
+        accepted = _add(accepted, _submitted(studio, asked, batch_id))
         told(accepted)
     return accepted
 
@@ -100,10 +98,10 @@ def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = 
 
     A job that failed is queued again, and so is one whose result has since been deleted.
     """
-    key_of = _Keys(studio)
+    key_of = Keys(studio)
     items = [Item(source=spec.source, size_bytes=size_hint_bytes(spec.source)) for spec in specs]
     asked = [_asked(studio, spec, item, key_of(spec)) for spec, item in zip(specs, items, strict=True)]
-    return _submitted(studio, asked, batch_id)[0].records
+    return _submitted(studio, asked, batch_id).records
 
 
 def _asked(studio: Studio, spec: JobSpec, item: Item, key: str) -> Asked:
@@ -128,42 +126,40 @@ def _shared(studio: Studio, asked: Sequence[Asked]) -> list[Asked]:
     shared = {
         each.key: replace(each, spec=each.spec.model_copy(update={"source": copy}), origin="")
         for each, copy in zip(local, copies, strict=True)
+        if copy is not each.spec.source  # one that cannot be read stays what it is: its job tells
     }
     return [shared.get(each.key, each) for each in asked]
 
 
-def _submitted(studio: Studio, asked: Sequence[Asked], batch_id: UUID | None) -> tuple[Submitted, set[UUID]]:
-    """The jobs, and those whose result was lost: they are queued again."""
+def _submitted(studio: Studio, asked: Sequence[Asked], batch_id: UUID | None) -> Submitted:
+    """The jobs; those whose result was lost are queued again."""
     submitted = studio.jobs.accept(asked, batch_id=batch_id)
     results = {record.id: record.result for record in submitted.records if record.result is not None}
     damaged = studio.damaged(results)
     if not damaged:
-        return submitted, set()
+        return submitted
     for job_id in damaged:
         studio.jobs.forget_result(results[job_id].result_key)
     lost = [each for each, record in zip(asked, submitted.records, strict=True) if record.id in damaged]
     again = {record.id: record for record in studio.jobs.accept(lost, batch_id=batch_id).records}
     records = [again.get(record.id, record) for record in submitted.records]
-    return Submitted(records=records, made=submitted.made), damaged
+    return Submitted(records=records, made=submitted.made, again=submitted.again | again.keys())
 
 
-def _add(accepted: Accepted, submitted: Submitted, again: set[UUID]) -> Accepted:
-    each = {record.id: record for record in submitted.records}
-    old = [record for record in each.values() if record.id not in submitted.made]
-    queued = [record for record in old if record.status is Status.queued]
-    # A job that was put back begins anew: whatever it had found out is gone.
-    fresh = {record.id for record in queued if record.stage is None and record.tries == 0} | again
+def _add(accepted: Accepted, submitted: Submitted) -> Accepted:
+    old = {record.id: record for record in submitted.records if record.id not in submitted.made}
+    waiting = sum(not record.status.ended for record in old.values()) - len(submitted.again)
     return Accepted(
         new=accepted.new + len(submitted.made),
-        again=accepted.again + len(fresh),
-        waiting=accepted.waiting + sum(not r.status.ended and r.id not in fresh for r in old),
-        done=accepted.done + sum(record.status.ended for record in old),
+        again=accepted.again + len(submitted.again),
+        waiting=accepted.waiting + waiting,
+        done=accepted.done + sum(record.status.ended for record in old.values()),
     )
 
 
 def known(studio: Studio, specs: Sequence[JobSpec]) -> list[JobRecord | None]:
     """The job of each request, where it was asked for before; nothing is written."""
-    key_of = _Keys(studio)
+    key_of = Keys(studio)
     keys = [key_of(spec) for spec in specs]
     found = studio.jobs.find(keys)
     return [found.get(key) for key in keys]
@@ -227,7 +223,7 @@ def _absolute(place: str) -> str:
     scheme = place.partition("://")[0].lower() if "://" in place else ""
     if scheme not in ("", "file", "memory", "s3"):
         raise InvalidRequest(f"Masters cannot be delivered to {scheme}://: name a folder or an s3:// prefix.")
-    return place if "://" in place else _address(_followed(_expanded(place)))
+    return place if "://" in place else address_of(os.path.realpath(absolute(place)))
 
 
 def _with_places(work: Work) -> Work:
@@ -251,10 +247,10 @@ def submission_key(studio: Studio, spec: JobSpec, version: str | None = None) ->
 
     `version` is the state of its source, where that is known already.
     """
-    return _Keys(studio)(spec, version)
+    return Keys(studio)(spec, version)
 
 
-class _Keys:
+class Keys:
     """Keys of many requests: what they share is hashed once."""
 
     def __init__(self, studio: Studio) -> None:
@@ -265,6 +261,8 @@ class _Keys:
         # By identity: requests of one batch are copies that share all but their source.
         mark = (id(spec.work), id(spec.outputs), spec.deliver_to, id(spec.notify))
         if mark not in self._shared:
+            if len(self._shared) >= _REMEMBERED:  # rows with parameters of their own share nothing
+                self._shared.clear()
             self._shared[mark] = (
                 self._digest(spec),
                 spec,
@@ -286,17 +284,8 @@ class _Keys:
 
 
 def sources(names: Sequence[str], *, deliver_to: str | None = None) -> list[Source]:
-    """Sources for what a person names: files, folders (every recording below them) and addresses.
-
-    Where masters are delivered to a folder below one that was named, they are not taken for recordings.
-
-    Raises
-    ------
-    InvalidRequest
-        A folder holds no recording; a name is none.
-    """
-    masters = _followed(_expanded(deliver_to)) if deliver_to and "://" not in deliver_to else None
-    return [source for name in names for source in _sources_at(name, masters)]
+    """Sources for what a person names; see `items.items_of`, which gives them one by one."""
+    return [item.source for item in items_of(names, deliver_to=deliver_to)]
 
 
 def only(found: Sequence[Source]) -> Source:
@@ -304,70 +293,6 @@ def only(found: Sequence[Source]) -> Source:
     if len(found) != 1:
         raise InvalidRequest("This is a folder: run process-batch for the recordings in it.")
     return found[0]
-
-
-def _sources_at(name: str, masters: Path | None) -> list[Source]:
-    if not name or "\0" in name:
-        raise InvalidRequest("A recording needs a name, without a NUL in it.")
-    path = path_of(name) if "://" in name or name[:5].lower() == "file:" else _expanded(name)
-    if path is None:  # an address; what is wrong with one is found out by who fetches it
-        with in_a_sentence("the address of a recording"):
-            return [Source(uri=name)]
-    if not _is_folder(path):
-        return [_local(path)]
-    found = [file for file in _below(_followed(path), masters) if file.suffix.lower() in RECORDING_SUFFIXES]
-    if not found:
-        raise InvalidRequest(f"There is no recording in the folder “{path.name}”.")
-    return [_local(file) for file in sorted(found)]
-
-
-def _below(root: Path, masters: Path | None) -> Iterator[Path]:
-    """Every file below a folder, but for those in a folder of masters that lies in it."""
-    for name, folders, files in os.walk(root):
-        folder = Path(name)
-        folders[:] = [each for each in folders if folder / each != masters]
-        yield from (folder / file for file in files)
-
-
-def _local(path: Path) -> Source:
-    """A local recording. A link is followed here, where a person named it, and nowhere later."""
-    with in_a_sentence("the path of a recording"):
-        return Source(uri=_address(_followed(path)), filename=os.fsencode(path.name).decode(errors="replace"))
-
-
-def _expanded(name: str) -> Path:
-    with suppress(RuntimeError):  # no such user: the tilde is a part of the name
-        return Path(name).expanduser().absolute()
-    return Path(name).absolute()
-
-
-def _followed(path: Path) -> Path:
-    """The path with links followed, as far as they lead anywhere."""
-    with suppress(RuntimeError):  # links that go round in a circle
-        return path.resolve()
-    return path
-
-
-def _is_folder(path: Path) -> bool:
-    with suppress(OSError):  # a name that is too long
-        return path.is_dir()
-    return False
-
-
-def _address(path: Path) -> str:
-    """A path as text; where its bytes are no text, percent-encoded as a `file://` address."""
-    readable = os.fsencode(path).decode(errors="replace")
-    return readable if readable == str(path) else path.as_uri()
-
-
-@contextmanager
-def in_a_sentence(what: str) -> Iterator[None]:
-    """Raise InvalidRequest for a value that the model refuses."""
-    try:
-        yield
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise InvalidRequest(f"This is not {what}: {reason[0].lower()}{reason[1:]}.") from error
 
 
 def size_hint_bytes(source: Source) -> int:

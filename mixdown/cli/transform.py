@@ -47,8 +47,9 @@ def transform(
 
     Without steps they are only converted. Levels stay as they are unless a step changes them.
     """
+    from mixdown.items import in_a_sentence
     from mixdown.step_text import parse_steps, read_steps
-    from mixdown.submission import in_a_sentence, job_specs, sources
+    from mixdown.submission import job_specs, sources
 
     with in_sentences():
         chain = (*(read_steps(steps_file) if steps_file else ()), *parse_steps(steps or ()))

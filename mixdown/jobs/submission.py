@@ -35,6 +35,7 @@ class Submitted:
 
     records: list[JobRecord]
     made: frozenset[UUID]  #: those that were not there before
+    again: frozenset[UUID] = frozenset()  #: those that had ended, and are queued again
 
 
 def submit(connection: Connection, asked: Sequence[Asked], *, batch_id: UUID | None, now: datetime) -> Submitted:
@@ -47,12 +48,12 @@ def submit(connection: Connection, asked: Sequence[Asked], *, batch_id: UUID | N
     jobs = _make(connection, wanted, batch_id, now)
     found = [key for key in wanted if key not in jobs]
     note(connection, [job.id for job in jobs.values()], "queued", now)
-    _requeue(connection, {key: wanted[key] for key in found}, now)
+    again = _requeue(connection, {key: wanted[key] for key in found}, now)
     made = frozenset(job.id for job in jobs.values())
     jobs |= listing.find(connection, found)
     if batch_id is not None:
         _join(connection, batch_id, found)
-    return Submitted(records=[jobs[each.key] for each in asked], made=made)
+    return Submitted(records=[jobs[each.key] for each in asked], made=made, again=again)
 
 
 def _make(
@@ -86,7 +87,7 @@ def _make(
     return {key: job for key, job in jobs.items() if job.id in made}
 
 
-def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) -> None:
+def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) -> frozenset[UUID]:
     """Put jobs that ended without a result, or whose result is gone, back into the queue."""
     again: dict[UUID, JobSpec] = {}
     kept = select(Result.result_key).where(Result.result_key == Job.result_key).exists()
@@ -100,7 +101,7 @@ def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) ->
         )
         again.update((row.id, wanted[row.idempotency_key].spec) for row in rows)
     if not again:
-        return
+        return frozenset()
     connection.execute(
         update(Job)
         .where(Job.id == bindparam("job"), Job.status.in_(LEGAL[Status.queued]))
@@ -108,6 +109,7 @@ def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) ->
         [{"job": job_id, "wanted": again[job_id]} for job_id in sorted(again)],
     )
     note(connection, list(again), "requeued", now, "asked for again")
+    return frozenset(again)
 
 
 def _join(connection: Connection, batch_id: UUID, keys: Sequence[str]) -> None:

@@ -95,7 +95,7 @@ class S3Bucket(Bucket):
         self.label = f"the bucket s3://{self._root} at {options.host}"
         self.origin = f"s3://{self._bucket}"
         if not _BUCKET.match(url.removeprefix("s3://")):
-            raise InvalidRequest(f"{url} names no bucket: it takes s3://bucket/prefix.")
+            raise InvalidRequest(f"There is no bucket in “{url[:80]}”: it takes s3://bucket/prefix.")
         self._written: OrderedDict[str, _Sums] = OrderedDict()  # by this process, lately
         self._writing = threading.Lock()
 
