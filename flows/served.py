@@ -19,7 +19,7 @@ def main() -> None:
     """Register everything, then serve what is not interactive: so many runs at once, as the first argument says."""
     _, limit, server, *shown_at = sys.argv
     register_blocks()
-    # Alone, a machine is limited by its workers: a slot costs 0.1 s, and that of a killed process stays taken a minute.
+    # Alone, a machine is limited by its workers: a slot costs 0.1 s, and a killed process keeps it for a minute.
     if server != "own":
         apply_limits()
     every = [(deployment(each), is_interactive(each)) for each in described_deployments()]
