@@ -24,9 +24,9 @@ class Ended:
         return sum(self.counts.values())
 
     def __iter__(self) -> Iterator[JobRecord]:
-        """Every job, the newest first."""
+        """Every job, in the order in which they were asked for."""
         after: UUID | None = None
-        while page := self.jobs.list(batch_id=self.batch_id, limit=_PAGE, after=after):
+        while page := self.jobs.list(batch_id=self.batch_id, limit=_PAGE, after=after, oldest_first=True):
             yield from page
             after = page[-1].id
 
