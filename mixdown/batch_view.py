@@ -93,7 +93,7 @@ def screen(seen: Seen, height: int = 24) -> Group:
     bar = Table.grid(expand=True, padding=(0, 1, 0, 0))
     bar.add_column(ratio=1)
     bar.add_column(justify="right", no_wrap=True)
-    bar.add_row(StateBar(progress.counts), f"{_percent(progress)} %")
+    bar.add_row(StateBar(progress.counts), f"{_percent(seen)} %")
     below = [*_outage_lines(seen.outages), *([Text(as_line(seen.remark), style="yellow")] if seen.remark else [])]
     room = max(1, min(MOST_BARS, height - _LINES_ABOVE - len(below)))
     lines: list[RenderableType] = [head, bar, _pace(progress), _counts(progress)]
@@ -187,9 +187,14 @@ def _state(progress: BatchProgress) -> Text:
     return Text(words, style=_BATCH_STYLE.get(words, "yellow"))
 
 
-def _percent(progress: BatchProgress) -> int:
-    """Whole percent, 100 only when all is over."""
-    return int(100 * progress.share)
+def _percent(seen: Seen) -> int:
+    """Whole percent, with what is done of running jobs where all of them are seen; 100 only when all is over."""
+    progress = seen.progress
+    if is_over(progress):
+        return 100
+    all_seen = len(seen.running) == progress.counts[Status.running]
+    running = sum(done_share(record) for record in seen.running) if all_seen else 0.0
+    return min(99, int(100 * (progress.ended + running) / progress.total))
 
 
 def _pace(progress: BatchProgress) -> Text:

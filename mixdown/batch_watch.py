@@ -142,6 +142,9 @@ class _Watcher:
         )
         return self.seen
 
+    def _running(self) -> list[JobRecord]:
+        return self.jobs.list(batch_id=self.batch_id, status=Status.running, limit=MOST_BARS, oldest_first=True)
+
     def _who_is_there(self, progress: BatchProgress) -> str:
         """That nobody works on it, where that is so and somebody should."""
         batch = progress.batch

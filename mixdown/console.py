@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Stage, Status
+from mixdown.model import JobEvent, JobRecord, LevelReport, ProbedAudio, Status
 from mixdown.wording import (
     done_words,
     duration_words,
