@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 
+import psutil
+
 from flows import server_process
 from flows.lifeline import command
 from mixdown.cli import err
@@ -99,13 +101,30 @@ def _child(name: str, module: str, *arguments: str, first_only: str = "") -> Chi
 
 
 def _stop(children: list[Child], *, has_server: bool) -> None:
-    """Runs first: they tell the server how they ended. Each is told before anyone is waited for."""
-    server, runs = (children[:1], children[1:]) if has_server else ([], children)
-    for child in runs:
-        child.process.terminate()
+    """Runs first, whose jobs go back into the queue; then who started them; the server, which all tell it, last."""
+    server, others = (children[:1], children[1:]) if has_server else ([], children)
     deadline_s = time.monotonic() + _RUNS_END_S
-    for child in [*runs, *server]:
+    runs = [run for child in others for run in _started_by(child) if "prefect.engine" in _words(run)]
+    for run in runs:
+        with suppress(psutil.Error):
+            run.terminate()
+    for child in others[1:]:  # the warm process ends its runs itself
+        child.process.terminate()
+    psutil.wait_procs(runs, timeout=_RUNS_END_S)
+    for child in [*others, *server]:
         server_process.end(child.process, within_s=max(1.0, deadline_s - time.monotonic()))
+
+
+def _started_by(child: Child) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return psutil.Process(child.process.pid).children()
+    return []
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 @contextmanager

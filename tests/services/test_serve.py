@@ -3,71 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.services.ctrl_c import heed_ctrl_c
+from tests.services.served import MIXDOWN, Served
 from tests.signals import recording
-
-MIXDOWN = [sys.executable, "-m", "mixdown.cli"]
-START_S = 120.0
-
-
-class Served:
-    """A running `mixdown serve`."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}/api"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
-        self.env = {**clean, "MIXDOWN_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-        self._log = (home.parent / "serve.log").open("w+b")
-        self.process = subprocess.Popen(
-            [*MIXDOWN, "serve", "--port", str(port)],
-            env=self.env,
-            cwd=home.parent,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=heed_ctrl_c,
-        )
-
-    def said(self) -> str:
-        """What the command has printed."""
-        self._log.flush()
-        return Path(self._log.name).read_text(errors="replace")
-
-    def deployment(self, name: str) -> dict[str, Any]:
-        """A deployment, once the server has it."""
-        deadline_s = time.monotonic() + START_S
-        while time.monotonic() < deadline_s:
-            assert self.process.poll() is None, self.said()
-            try:
-                answer = httpx.get(f"{self.url}/deployments/name/{name}", timeout=10)
-                if answer.status_code == httpx.codes.OK:
-                    return dict(answer.json())
-            except httpx.TransportError:
-                pass
-            time.sleep(0.5)
-        raise AssertionError(self.said())
-
-    def stop(self) -> int:
-        """Ctrl-C, and the exit code."""
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(timeout=60)
-        self._log.close()
-        return code
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +40,14 @@ def _python(program: str, served: Served, folder: Path) -> str:
 
 
 def test_every_deployment_is_served(served: Served) -> None:
-    """The six deployments of prefect.yaml are there, each with a description and a schema to fill in."""
+    """The deployments of prefect.yaml are there, each with a description and a schema to fill in."""
     for name in (
         "process-audio/default",
         "process-batch/default",
         "transform-audio/default",
         "analyze-audio/default",
+        "continue-batch/default",
+        "continue-batch/urgent",
         "housekeeping/nightly",
         "deliver-notifications/every-5-minutes",
     ):
@@ -156,6 +103,9 @@ def test_deploy_registers_everything_with_a_server(served: Served, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert httpx.get(f"{served.url}/work_pools/studio").json()["type"] == "process"
     assert served.deployment("process-batch/default")["work_pool_name"] == "studio"
+    queues = httpx.post(f"{served.url}/work_pools/studio/queues/filter", json={}).json()
+    assert sorted((queue["priority"], queue["name"]) for queue in queues)[0] == (1, "interactive")
+    assert served.deployment("process-batch/default")["work_queue_name"] == "batch"
     kinds = {each["slug"] for each in httpx.post(f"{served.url}/block_types/filter", json={}).json()}
     assert {"audio-bucket", "job-database", "webhook-signing"} <= kinds
 
