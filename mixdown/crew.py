@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 SHARD_S = 4.0
 SHARD_BYTES = 6_000_000  # until it is known how long a byte takes
 FIRST_SHARD_JOBS, MOST_SHARD_JOBS = 24, 128
+_FEWEST_JOBS = 4  # towards the end of a batch, so that it does not end in crumbs
 
 #: How often the ledger is asked whether to pause or stop, and how much is left.
 LOOK_S = 1.0
@@ -186,7 +187,7 @@ class _Crew:
             owner=self.shift.owner,
             host=host(),
             flow_run_id=self.shift.flow_run_id,
-            most_jobs=max(1, min(per_hand, MOST_SHARD_JOBS if known else FIRST_SHARD_JOBS)),
+            most_jobs=max(_FEWEST_JOBS, min(per_hand, MOST_SHARD_JOBS if known else FIRST_SHARD_JOBS)),
             work_bytes=max(1, int(known * SHARD_S)) if known else SHARD_BYTES,
             patience_s=self.shift.studio.settings.outage_patience_s,
         )
