@@ -68,11 +68,11 @@ class StateBar:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(self._width or options.max_width, options.max_width)
         solid, open_ = ("#", "-") if options.ascii_only else ("━", "─")
-        for status, chars in self._shares(width).items():
+        for status, chars in self.shares(width).items():
             yield Segment((open_ if status is Status.queued else solid) * chars, Style.parse(_STYLE[status]))
         yield Segment.line()
 
-    def _shares(self, width: int) -> dict[Status, int]:
+    def shares(self, width: int) -> dict[Status, int]:
         """Characters for each state: what is there at all is seen."""
         total = sum(self._counts.values())
         if not total:
