@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, bindparam, literal, select, update
+from sqlalchemy import Connection, bindparam, literal, or_, select, update
 
 from mixdown.db.tables import BatchJob, Job, Result
 from mixdown.jobs import batches, listing
@@ -102,9 +102,11 @@ def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) ->
         again.update((row.id, wanted[row.idempotency_key].spec) for row in rows)
     if not again:
         return frozenset()
+    # Not `in_`: its list cannot be expanded where a statement is run for many.
+    may_be_queued = or_(*(Job.status == status for status in LEGAL[Status.queued]))
     connection.execute(
         update(Job)
-        .where(Job.id == bindparam("job"), Job.status.in_(LEGAL[Status.queued]))
+        .where(Job.id == bindparam("job"), may_be_queued)
         .values(status=Status.queued, spec=bindparam("wanted"), **batches.FRESH),
         [{"job": job_id, "wanted": again[job_id]} for job_id in sorted(again)],
     )
