@@ -107,7 +107,12 @@ def batch_of(flow_run: FlowRun) -> UUID:
     return UUID(str(flow_run.parameters.get("batch_id", flow_run.id)))
 
 
-def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """When a run is cancelled: call off in the ledger what it works on, wherever that is done."""
+def call_batch_off(flow_run: FlowRun) -> None:
+    """Call off in the ledger what a run works on, wherever that is done."""
     with suppress(BatchNotFound):
         studio().jobs.cancel_batch(batch_of(flow_run))
+
+
+def call_off(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """What Prefect does when a run is cancelled, as soon as its process has ended."""
+    call_batch_off(flow_run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,11 @@ def flow_of(described: Mapping[str, Any]) -> Flow[..., Any]:
     return found
 
 
+def flows_with_batches() -> list[str]:
+    """The names of flows that work on a batch of the ledger: those that call it off when they are cancelled."""
+    return sorted({flow.name for flow in map(flow_of, described_deployments()) if flow.on_cancellation_hooks})
+
+
 def deployment(described: Mapping[str, Any], *, work_pool: str | None = None) -> RunnerDeployment:
     """A deployment, ready to be applied."""
     limit = described["concurrency_limit"]
@@ -133,6 +139,7 @@ def ensure_work_pool(name: str) -> list[str]:
     return [queue["name"] for queue in queues]
 
 
+@cache
 def _prefect_yaml() -> dict[str, Any]:
     read: dict[str, Any] = yaml.safe_load(shipped_file("prefect.yaml").read_text(encoding="utf-8"))
     return read

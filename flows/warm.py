@@ -22,6 +22,8 @@ import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterState,
@@ -35,10 +37,10 @@ from prefect.states import AwaitingRetry, Cancelled, Pending
 from prefect.utilities.engine import propose_state_sync
 
 from flows.dispatch import Dispatcher
-from flows.orchestrate import KEPT_HANDS
+from flows.orchestrate import KEPT_HANDS, call_batch_off
 from flows.otherwise import impatient, otherwise, without_heartbeats
 from flows.reconcile import reconcile
-from flows.server import INTERACTIVE, described_deployments, flow_of, is_interactive
+from flows.server import INTERACTIVE, described_deployments, flow_of, flows_with_batches, is_interactive
 from flows.wake import Alarm
 from mixdown.errors import DatabaseUnavailable
 from mixdown.hands import Hands
@@ -51,6 +53,7 @@ logger = get_logger("mixdown")
 _LEDGER_S = 0.2
 #: How often Prefect is asked without having said anything.
 _PREFECT_S = 1.0
+_CANCELLATIONS_S = 3.0
 #: How often deployments are looked up again: they get new ids when they are made anew.
 _DEPLOYMENTS_S = 60.0
 #: How often Prefect's view is made to agree with the ledger, and jobs of the dead are queued again.
@@ -130,8 +133,9 @@ class WarmProcess:
             self._ended(client, run)
         if self._is_due("deployments", _DEPLOYMENTS_S if self._flows else _PREFECT_S):
             self._flows = _interactive_flows(client)
-        if self._is_due("prefect", _PREFECT_S) or rang:
+        if self._is_due("cancellations", _CANCELLATIONS_S) or rang:
             self._heed_cancellations(client)
+        if self._is_due("prefect", _PREFECT_S) or rang:
             self._take_runs(client)
         for batch in self._dispatcher.waiting():
             if self._free() and (sent := self._dispatcher.send(client, batch, taken_by=self._signature)):
@@ -186,11 +190,16 @@ class WarmProcess:
         self._running[flow_run.id] = _Run(flow, flow_run, future)
 
     def _heed_cancellations(self, client: SyncPrefectClient) -> None:
-        """Have runs that are to be cancelled stop: their hooks call the batch off in the ledger."""
-        for cancelled in _in_state(client, self._running, StateType.CANCELLING):
-            run = self._running[cancelled.id]
-            for hook in run.flow.on_cancellation_hooks:
-                hook(run.flow, cancelled, cancelled.state)  # type: ignore[arg-type]
+        """Call the batch of every run that is to be cancelled off in the ledger, wherever it is worked on.
+
+        Whoever runs it would only do so when its process has ended; a thread of ours cannot be ended at all.
+        """
+        cancelling = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING]))
+        for run in client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=flows_with_batches())),
+            flow_run_filter=FlowRunFilter(state=cancelling),
+        ):
+            call_batch_off(run)
 
     def _ended(self, client: SyncPrefectClient, run: _Run) -> None:
         """Forget a run; one that was told to cancel is cancelled now, however it ended."""

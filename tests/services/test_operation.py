@@ -131,6 +131,7 @@ def test_whoever_is_killed_a_batch_comes_to_its_end(served: Served, tmp_path: Pa
 
 def test_prefect_and_the_ledger_agree_afterwards(served: Served) -> None:
     """Runs whose process was killed are not shown as running, and task runs below them neither."""
+    served.deployment("continue-batch/default")  # the server answers again
     served.wait_until(lambda: not served.runs(state={"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}))
 
 
