@@ -122,3 +122,9 @@ class Served:
         code = self.process.wait(timeout=90)
         self._log.close()
         return code
+
+    def close(self) -> None:
+        """Stop it, if it has not been stopped."""
+        if self.process.poll() is None:
+            self.stop()
+        self._log.close()

@@ -31,8 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server.deployment("continue-batch/default")
     server.wait_until(lambda: any(shift.batch_id is None for shift in server.studio().jobs.shifts()))
     yield server
-    if server.process.poll() is None:
-        server.stop()
+    server.close()
 
 
 def _batch(studio: Studio, folder: Path, clips: int, priority: Priority = Priority.normal) -> UUID:

@@ -22,8 +22,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home.mkdir()
     server = Served(home)
     yield server
-    if server.process.poll() is None:
-        server.stop()
+    server.close()
 
 
 def _python(program: str, served: Served, folder: Path) -> str:
