@@ -56,9 +56,18 @@ _LARGE: set[UUID] = set()
 class BatchProgress:
     """The progress artifact of a run, and the page of its batch, fed from the ledger."""
 
-    def __init__(self, jobs: JobStore, batch_id: UUID) -> None:
+    def __init__(
+        self,
+        jobs: JobStore,
+        batch_id: UUID,
+        *,
+        every_s: float = PROGRESS_EVERY_S,
+        page_every_s: float = PAGE_EVERY_S,
+    ) -> None:
         self._jobs = jobs
         self._batch_id = batch_id
+        self._every_s = every_s
+        self._page_every_s = page_every_s
         self._artifact_id: Any = None
         self._page_id: Any = None
         self._shown: tuple[float, str] | None = None
@@ -69,13 +78,13 @@ class BatchProgress:
     def update(self) -> None:
         """Show how far the batch is, if it is time to."""
         now_s = time.monotonic()
-        if now_s - self._shown_s < PROGRESS_EVERY_S:
+        if now_s - self._shown_s < self._every_s:
             return
         self._shown_s = now_s
         with _away_for_a_while():
             progress = self._jobs.batch_progress(self._batch_id)
             self._show(progress)
-            if now_s - self._page_s >= PAGE_EVERY_S:
+            if now_s - self._page_s >= self._page_every_s:
                 self._page_s = now_s
                 self._show_page(progress)
 
@@ -112,8 +121,8 @@ class BatchProgress:
         if self._page_id is None:
             self._page_id = create_markdown_artifact(page, key=page_key(self._batch_id), description=description)
         else:  # a new version every half minute would be a heap of them
-            with get_client(sync_client=True) as client:
-                client.update_artifact(self._page_id, ArtifactUpdate(data=page, description=description))
+            client = get_client(sync_client=True)  # that of the run, which stays open
+            client.update_artifact(self._page_id, ArtifactUpdate(data=page, description=description))
 
 
 def page_key(batch_id: UUID) -> str:
