@@ -209,9 +209,15 @@ def _by_api(url: str, clip: Path) -> float:
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as api:
         deployment = api.get("/deployments/name/process-audio/default").json()["id"]
         asked: dict[str, Any] = {**bare.ASKED[bare.CHEAPEST], "source": str(clip)}
-        asked["outputs"] = [each.model_dump(mode="json") for each in asked["outputs"]]
+        asked["outputs"] = [each.model_dump(mode="json", exclude_defaults=True) for each in asked["outputs"]]
         began_s = time.time()
-        run = api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": asked}).json()["id"]
+        answer = api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": asked})
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # SQLite is busy: asked again, as clients do
+            time.sleep(0.1)
+            answer = api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": asked})
+        if not answer.is_success:
+            raise SystemExit(f"the trigger was refused: {answer.text[:500]}")
+        run = answer.json()["id"]
         found: list[dict[str, Any]] = []
         flow_runs = {"flow_runs": {"id": {"any_": [run]}}}
         while not (found and found[0]["start_time"]):

@@ -32,6 +32,7 @@ class Findings:
     events: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     attempts: int = 0
+    most_attempts: int = 0  #: at one job; one more than five, and it is given up
     objects: int = 0
     drained: int = 0  #: notifications that were still waiting for their next attempt
     swept: int = 0  #: leftovers that housekeeping took away
@@ -49,6 +50,7 @@ def check(house: House, batch_id: UUID, items: list[Item]) -> Findings:
     jobs = list(_jobs(house.studio.jobs, batch_id))
     events = {job.id: house.studio.jobs.events(job.id) for job in jobs}
     found.attempts = sum(job.attempts for job in jobs)
+    found.most_attempts = max((job.attempts for job in jobs), default=0)
     found.states = Counter(job.status.value for job in jobs)
     found.events = Counter(event.kind for history in events.values() for event in history)
     _every_item_ended_as_it_must(found, jobs, events, items)

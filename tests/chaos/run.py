@@ -130,10 +130,9 @@ def _figures(
         "jobs": ", ".join(f"{count} {state}" for state, count in sorted(findings.states.items())),
         "time": f"{took_s:.0f} s, {accepted_s:.1f} s of it to accept the batch",
         **{kind: f"{makers.made[kind]} of {planned}" for kind, planned in makers.planned.items() if planned},
-        "database did not answer us": f"{watch.blind_s:.0f} s",
         "requests to S3": f"{asked}: {s3['500']} × 500, {s3['503']} × 503, {s3['slow']} slow",
         "claims taken": f"{events['claimed']}, {events['requeued']} of them lost with their process",
-        "attempts in the ledger": str(findings.attempts),
+        "attempts in the ledger": f"{findings.attempts}, {findings.most_attempts} at most for one job",
         "put off to be tried again": f"{events['deferred']}",
         "webhooks": f"{sum(receiver.taken.values())} taken, {sum(receiver.refused.values())} refused, "
         f"{again} sent again after they were taken",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,15 +44,11 @@ class Watch:
     def __init__(self, house: House, batch_id: UUID) -> None:
         self._house, self._batch_id = house, batch_id
         self.counts: dict[Status, int] = {}
-        self.blind_s = 0.0  #: how long the database did not answer
 
     def look(self) -> None:
         """Look once."""
-        began_s = time.monotonic()
-        try:
+        with suppress(MixdownError):
             self.counts = dict(self._house.studio.jobs.counts(self._batch_id))
-        except MixdownError:
-            self.blind_s += time.monotonic() - began_s + 0.5
 
     @property
     def total(self) -> int:
