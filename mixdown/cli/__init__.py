@@ -17,6 +17,7 @@ from mixdown.cli.presets import app as presets_app
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
 from mixdown.cli.transform import steps, transform
+from mixdown.cli.watch import watch
 
 __all__ = ["app", "err", "in_sentences", "main", "out"]
 
@@ -46,7 +47,7 @@ def _main(
 #: The groups of commands, which may be plugged into as well.
 _GROUPS = {"presets": presets_app, "batch": batch_app, "jobs": jobs_app}
 
-for _command in (process, transform, steps, analyze, probe, measure):
+for _command in (process, watch, transform, steps, analyze, probe, measure):
     app.command()(_command)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)

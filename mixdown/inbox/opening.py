@@ -50,7 +50,7 @@ def _folder(where: str) -> Path:
 
 
 def _local(places: Iterable[str]) -> list[Path]:
-    paths = [path_of(place) for place in places]
+    paths = [path_of(str(Path(place).expanduser()) if place.startswith("~/") else place) for place in places]
     return [path.resolve() for path in paths if path is not None]
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from mixdown.errors import MixdownError, RetryableError
+from mixdown.errors import Interrupted, MixdownError, RetryableError
 from mixdown.inbox.port import Arrival, Filed, Held, Inbox, Left
 from mixdown.inbox.reports import drawer_of, report_of, tags_of
 from mixdown.inbox.requests import ask, key_of, refuse_nonsense
@@ -83,6 +83,8 @@ def sweep(
         What is asked of the recordings makes no sense; nothing was touched.
     RetryableError
         The place or the ledger is away; the next sweep goes on.
+    Interrupted
+        `Studio.stopping` was set.
     """
     refuse_nonsense(defaults)
     inbox.prepare()
@@ -138,7 +140,7 @@ class _Sweep:
 
     def go_through_held(self, without_job: Callable[[list[Held]], None]) -> None:
         """File away what has ended; what has no job is handed over."""
-        for chunk in _chunks(self._inbox.held()):
+        for chunk in self._chunks(self._inbox.held()):
             records = self._studio.jobs.find([key_of(held) for held in chunk])
             known = [(held, records.get(key_of(held))) for held in chunk]
             ended = []
@@ -159,7 +161,7 @@ class _Sweep:
         """Take in what is complete; what else lies there is noted."""
         self._left.clear()
         self._left_count = self.settling = 0
-        for chunk in _chunks(self._arrivals()):
+        for chunk in self._chunks(self._arrivals()):
             held = self._take(chunk)
             self.accept(held, defaults)
             self._counts["taken"] += len(held)
@@ -231,8 +233,9 @@ class _Sweep:
             logger.warning("%s is left where it is: %s", name, error.message)
             self._trouble.append(Left(name=name, why=error.message))
 
-
-def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
-    each = iter(items)
-    while chunk := list(islice(each, _CHUNK)):
-        yield chunk
+    def _chunks(self, items: Iterable[_T]) -> Iterator[list[_T]]:
+        each = iter(items)
+        while chunk := list(islice(each, _CHUNK)):
+            if self._studio.stopping.is_set():
+                raise Interrupted
+            yield chunk
