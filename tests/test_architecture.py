@@ -33,8 +33,8 @@ CORE_ORDER = {
 #: The one place where a bug met by one job is kept from its neighbors.
 BROAD_EXCEPTS = {"mixdown/stages.py"}
 
-#: The settings; and the commands, which set Prefect's before it is imported.
-READS_THE_ENVIRONMENT = {"mixdown/settings.py", "flows/commands.py", "flows/server.py"}
+#: The settings; the commands, which set Prefect's before it is imported; and children, told whose they are.
+READS_THE_ENVIRONMENT = {"mixdown/settings.py", "flows/commands.py", "flows/lifeline.py", "flows/server.py"}
 
 
 def _relative(path: Path) -> str:

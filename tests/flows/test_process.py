@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from flows.process import process_audio, process_batch
 from mixdown.errors import JobFailed
-from mixdown.model import AudioFormat, JobRecord, NoiseReduction, OutputSpec, Stage, Status
+from mixdown.model import AudioFormat, NoiseReduction, OutputSpec, Stage, Status
 from mixdown.studio import Studio
 from tests.flows.runs import artifacts, run, task_runs
 from tests.signals import recording

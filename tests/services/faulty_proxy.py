@@ -38,9 +38,7 @@ class Request:
 
 
 @contextmanager
-def faulty_proxy(
-    target_url: str, choose: Callable[[Request], Fault | None], *, port: int = 0
-) -> Iterator[str]:
+def faulty_proxy(target_url: str, choose: Callable[[Request], Fault | None], *, port: int = 0) -> Iterator[str]:
     """A proxy before `target_url` that lets `choose` decide the fate of each request; yields its address."""
     server = _Server(("127.0.0.1", port), _Handler)
     server.target = urlsplit(target_url).netloc
