@@ -98,11 +98,15 @@ def span_words(seconds: float) -> str:
 
 
 def taken_so_far_s(progress: BatchProgress) -> float | None:
-    """Seconds from the first start to the last end, to now where it goes on; None before the first start."""
+    """Seconds from the first start to the last end, to now where it goes on; None before the first start.
+
+    What was done for another batch before this one was asked for does not count.
+    """
     if progress.first_started_at is None:
         return None
+    began = max(progress.first_started_at, progress.batch.created_at)
     end = progress.last_finished_at if is_over(progress) else datetime.now(UTC)
-    return max(0.0, ((end or datetime.now(UTC)) - progress.first_started_at).total_seconds())
+    return None if end is None or end < began else (end - began).total_seconds()
 
 
 def down_words(outage: Outage, zone: tzinfo | None = None) -> str:
