@@ -18,7 +18,15 @@ from uuid import UUID
 
 from mixdown.crew import FIRST_SHARD_JOBS, LOOK_S, MOST_SHARD_JOBS, SHARD_BYTES, SHARD_S
 from mixdown.errand import Errand, Worked
-from mixdown.errors import BatchCancelled, ClusterUnavailable, DatabaseUnavailable, Interrupted, InvalidRequest
+from mixdown.errors import (
+    BatchCancelled,
+    ClusterUnavailable,
+    DatabaseUnavailable,
+    Interrupted,
+    InvalidRequest,
+    PermanentError,
+)
+from mixdown.model import digest
 from mixdown.owner import is_alive
 from mixdown.settings import Settings
 from mixdown.storage import path_of
@@ -153,6 +161,8 @@ def work_on_cluster(
     ------
     BatchCancelled
         Somebody has called the batch off; what was running has stopped, or will within seconds.
+    InvalidRequest
+        A machine of the cluster has another ledger or another store.
     ClusterUnavailable
         The cluster is gone. What was running there goes on, or goes back into the queue with its lease.
     """
@@ -230,6 +240,7 @@ class _Sender:
         per_process = math.ceil(self.queued / (2 * wide))
         errand = Errand(
             batch_id=self.batch_id,
+            results=digest(self.shift.studio.objects.root),
             flow_run_id=self.shift.flow_run_id,
             most_jobs=max(1, min(per_process, MOST_SHARD_JOBS if known else FIRST_SHARD_JOBS)),
             work_bytes=max(1, int(known * SHARD_S)) if known else SHARD_BYTES,
@@ -254,6 +265,8 @@ class _Sender:
             case DatabaseUnavailable():
                 logger.warning("%s It is waited for.", came.message)
                 self._rest(_BREATHER_S)
+            case PermanentError():  # a machine that is not set up as this one is: it would fail every time
+                raise came
             case _:
                 logger.warning("An errand has failed; its jobs go back into the queue.", exc_info=came)
                 self._rest(_BREATHER_S)

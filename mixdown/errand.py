@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from mixdown.crew import BENCH, LOOK_S, Shard, shard_of
-from mixdown.errors import DatabaseUnavailable, Interrupted, RetryableError
+from mixdown.errors import BatchNotFound, DatabaseUnavailable, Interrupted, InvalidRequest, RetryableError
 from mixdown.hands import Here
 from mixdown.jobs import Taken
+from mixdown.model import BatchRecord, digest
 from mixdown.owner import host
 from mixdown.studio import AtWork, Studio
 
@@ -29,6 +30,7 @@ class Errand:
     """What a process is sent to do. Prefect writes it down: there is no secret in it, and no path."""
 
     batch_id: UUID
+    results: str  #: the digest of where results go: the same on every machine
     flow_run_id: UUID | None
     most_jobs: int
     work_bytes: int
@@ -46,7 +48,7 @@ class Worked:
 
 def run_errand(studio: Studio, errand: Errand, through: Callable[[Shard], None]) -> Worked:
     """Take a shard, if there is one, through its stages in this process; what is not ended is queued again."""
-    batch = studio.jobs.batch(errand.batch_id)
+    batch = _shared_batch(studio, errand)
     if batch.paused_at is not None or batch.cancelled_at is not None:
         return Worked()
     with studio.at_work(errand.batch_id, errand.flow_run_id) as shift:
@@ -64,6 +66,18 @@ def run_errand(studio: Studio, errand: Errand, through: Callable[[Shard], None])
         started_s = time.monotonic()
         _work(shift, taken, errand, through)
     return Worked(jobs=len(taken.claims), size_bytes=taken.size_bytes, took_s=time.monotonic() - started_s)
+
+
+def _shared_batch(studio: Studio, errand: Errand) -> BatchRecord:
+    """The batch; InvalidRequest where this machine keeps another ledger or another store than who sent for it."""
+    if errand.results != digest(studio.objects.root):
+        raise InvalidRequest("A machine of the cluster puts results elsewhere: MIXDOWN_RESULTS_URL differs there.")
+    try:
+        return studio.jobs.batch(errand.batch_id)
+    except BatchNotFound as error:
+        raise InvalidRequest(
+            "A machine of the cluster does not know this batch: MIXDOWN_DATABASE_URL differs there."
+        ) from error
 
 
 def _work(shift: AtWork, taken: Taken, errand: Errand, through: Callable[[Shard], None]) -> None:

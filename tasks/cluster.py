@@ -150,7 +150,7 @@ def _dask(name: ClusterName, opened: Studio, batch: BatchRecord) -> Iterator[Clu
                 cluster_kwargs={
                     "n_workers": opened.settings.workers,
                     "threads_per_worker": 1,
-                    "dashboard_address": None,
+                    "dashboard_address": "127.0.0.1:0",
                     "local_directory": str(stack.enter_context(opened.workspace())),
                 }
             )
