@@ -166,6 +166,24 @@ def test_a_dask_cluster_outlives_a_worker(desk: Desk) -> None:
         _outlives_a_kill(desk, office, everyone, f"dask://127.0.0.1:{port}")
 
 
+def test_a_dask_cluster_that_goes_away_is_said_to_be_away(desk: Desk) -> None:
+    """The run ends with a sentence instead of waiting for ever; the batch is there for the next run."""
+    port = str(free_port())
+    with machines(desk.machines, "hub", "office", **desk.shared) as everyone:
+        hub, office = everyone
+        scheduler = hub.python(*DASK_SCHEDULER, "--port", port)
+        batch_id = desk.hand_in()
+        run = office.python("-c", CONTINUE, str(batch_id), MIXDOWN_CLUSTER=f"dask://127.0.0.1:{port}")
+        wait_until(lambda: "no processes at present" in office.said(), END_S, *everyone)
+
+        scheduler.kill()
+        wait_until(lambda: run.poll() is not None, END_S, *everyone)
+
+        assert run.returncode != 0
+        assert "The Dask or Ray cluster cannot be reached." in office.said()
+        assert desk.studio.jobs.counts(batch_id)[Status.queued] == CLIPS
+
+
 def test_a_ray_cluster_outlives_a_worker(desk: Desk) -> None:
     """The same on Ray, with a node for each machine."""
     port, client_port = str(free_port()), str(free_port())
@@ -214,6 +232,7 @@ def test_two_workers_on_one_pool_share_a_batch(desk: Desk) -> None:
 
         wait_until(lambda: desk.studio.jobs.batch(batch_id).closed_at is not None, END_S, *everyone)
 
-        assert left.has_worked and right.has_worked, _all_said(everyone)
+        assert left.has_worked, _all_said(everyone)
+        assert right.has_worked, _all_said(everyone)
         desk.is_whole(batch_id)
         assert [machine.name for machine in everyone if machine.scratch] == []
