@@ -38,8 +38,8 @@ READS_THE_ENVIRONMENT = {"mixdown/settings.py", "flows/commands.py", "flows/life
 
 #: No flow: what starts Prefect, watches it and puts it right meets the errors of its client.
 KEEPS_PREFECT_RUNNING = {
-    f"flows/{name}.py" for name in ("dispatch", "reconcile", "server", "server_process", "supervisor", "wake", "warm")
-}.py" for name in ("dispatch", "reconcile", "server", "server_process", "warm")
+    f"flows/{name}.py"
+    for name in ("dispatch", "reconcile", "server", "server_process", "supervisor", "wake", "warm")
 }
 
 
