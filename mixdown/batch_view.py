@@ -78,7 +78,8 @@ class StateBar:
         if not total:
             return {Status.queued: width}
         there = [status for status in _STYLE if self._counts[status]]
-        shares = {status: max(1, round(width * self._counts[status] / total)) for status in there}
+        room = max(0, width - len(there))
+        shares = {status: 1 + room * self._counts[status] // total for status in there}
         shares[max(there, key=lambda status: shares[status])] += width - sum(shares.values())
         return shares
 

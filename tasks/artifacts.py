@@ -98,7 +98,7 @@ class BatchProgress:
             publish_table(self._jobs, self._batch_id)
 
     def _show(self, progress: Progress) -> None:
-        words = f"{plain(title_words(progress.batch))}: {progress_words(progress)}"
+        words = f"{progress_words(progress)} · {plain(title_words(progress.batch))}"  # cards cut off the end
         shown = (self._percent(progress), words)
         if self._artifact_id is None:
             self._artifact_id = create_progress_artifact(progress=shown[0], description=words)
@@ -117,7 +117,7 @@ class BatchProgress:
 
     def _show_page(self, progress: Progress) -> None:
         page = batch_page(progress, self._jobs.failures(self._batch_id), self._jobs.outages())
-        description = progress_words(progress)
+        description = plain(title_words(progress.batch))
         if self._page_id is None:
             self._page_id = create_markdown_artifact(page, key=page_key(self._batch_id), description=description)
         else:  # a new version every half minute would be a heap of them
@@ -135,7 +135,7 @@ def publish_table(jobs: JobStore, batch_id: UUID) -> None:
     progress = jobs.batch_progress(batch_id)
     rows = [job_row(record) for record in _rows(jobs, progress)]
     more = f" (the first {len(rows):,} of {progress.total:,})" if progress.total > len(rows) else ""
-    words = f"{plain(title_words(progress.batch))}: {progress_words(progress)}{more}"
+    words = f"{progress_words(progress)}{more} · {plain(title_words(progress.batch))}"
     create_table_artifact(table=rows, key="jobs", description=words)
 
 

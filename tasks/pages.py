@@ -15,7 +15,7 @@ from mixdown.batch_words import (
     short_batch,
     title_words,
 )
-from mixdown.model import BatchProgress, FailureGroup, JobRecord, JobResult, Outage
+from mixdown.model import BatchProgress, FailureGroup, JobRecord, JobResult, Outage, Status
 from mixdown.wording import (
     chain_words,
     duration_words,
@@ -27,6 +27,12 @@ from mixdown.wording import (
     state_words,
 )
 
+#: The states of jobs, in the order in which they are told.
+_STATES = (
+    *(Status.succeeded, Status.failed, Status.rejected),
+    *(Status.cancelled, Status.running, Status.queued),
+)
+
 
 def batch_page(progress: BatchProgress, failures: Sequence[FailureGroup], outages: Sequence[Outage]) -> str:
     """A batch in markdown: how far it is, why jobs failed, what is down, what can be done."""
@@ -34,8 +40,8 @@ def batch_page(progress: BatchProgress, failures: Sequence[FailureGroup], outage
     state = batch_state_words(progress)
     numbers = "\n".join(
         f"| {status} | {number:,} | {number / progress.total:.1%} |"
-        for status, number in progress.counts.items()
-        if number
+        for status in _STATES
+        if (number := progress.counts[status])
     )
     return (
         f"# {plain(title_words(batch))}\n\n**{state}** · batch `{batch.id}`\n\n{progress_words(progress)}\n\n"

@@ -54,7 +54,7 @@ def test_a_large_batch_is_a_line_a_page_and_a_table(studio: Studio) -> None:
     [table] = artifacts(run_id, "table")
     rows = json.loads(str(table.data))
     assert progress.data == 1.1
-    assert str(progress.description).startswith("Interviews: 7 of 601 · 7 failed")
+    assert str(progress.description).startswith("7 of 601 · 7 failed")
     assert page.key == f"batch-{batch_id.hex[:8]}"
     assert "| `unreadable_audio` | 7 |" in str(page.data)
     assert len(rows) == 500
