@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
@@ -17,7 +19,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Pending, Scheduled
 
 from mixdown.jobs import JobStore
@@ -41,6 +43,8 @@ _BEGINS_S = 20.0
 
 #: And so long from there until it has signed in at its batch.
 _SIGNS_IN_S = 15.0
+
+_PAUSES_S = (0.05, 0.2, 0.5)
 
 #: After so many in vain the time between two is doubled each time, up to this.
 _IN_VAIN, _MOST_S = 3, 600.0
@@ -88,12 +92,14 @@ class Dispatcher:
             client.set_flow_run_state(earlier.id, again, force=True)
             return None
         generation = batch.dispatched_at.isoformat() if batch.dispatched_at else "first"
-        run = client.create_flow_run_from_deployment(
-            deployment_id,
-            parameters={"batch_id": str(batch.id)},
-            name=batch.title or None,
-            state=Pending(message=taken_by) if urgent else Scheduled(),
-            idempotency_key=f"{batch.id} {generation}",
+        run = _insist(
+            lambda: client.create_flow_run_from_deployment(
+                deployment_id,
+                parameters={"batch_id": str(batch.id)},
+                name=batch.title or None,
+                state=Pending(message=taken_by) if urgent else Scheduled(),
+                idempotency_key=f"{batch.id} {generation}",
+            )
         )
         return run if urgent else None
 
@@ -110,6 +116,18 @@ class _Sent:
     left: int  #: jobs that were left when it was sent
     in_vain: int  #: how many before it ended without a job less
     next_s: float
+
+
+def _insist(ask: Callable[[], FlowRun]) -> FlowRun:
+    """Ask again at once where Prefect's server is busy, as it is on SQLite: else `GRACE_S` would have to pass."""
+    for pause_s in _PAUSES_S:
+        try:
+            return ask()
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise
+            time.sleep(pause_s)
+    return ask()
 
 
 def _own_run(client: SyncPrefectClient, batch_id: UUID) -> FlowRun | None:
