@@ -10,7 +10,7 @@ from mixdown.inbox import Inbox, Swept, open_inbox, sweep
 from mixdown.items import Defaults
 from mixdown.model import JobRecord, Status
 from mixdown.settings import Settings
-from mixdown.storage import ObjectStore
+from mixdown.storage import ObjectStore, S3Options
 from mixdown.studio import Studio, open_studio
 from tests.services.ledger_samples import LEASE_S, result
 from tests.services.s3_server import S3
@@ -95,6 +95,20 @@ class BucketDesk:
         """Every key below the inbox."""
         keys = self._s3.object_keys()
         return sorted(key.removeprefix("in box/") for key in keys if key.startswith("in box/"))
+
+
+def opened(bucket: str, options: S3Options) -> S3:
+    """A bucket that is there, as another process reaches it."""
+    import botocore.session
+
+    client = botocore.session.Session().create_client(
+        "s3",
+        endpoint_url=options.endpoint_url,
+        aws_access_key_id=options.key,
+        aws_secret_access_key=options.secret,
+        region_name=options.region,
+    )
+    return S3(options=options, bucket=bucket, engine="given", client=client)
 
 
 def inbox_of(desk: Desk, settle_s: float = 0.0) -> Inbox:

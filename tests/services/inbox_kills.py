@@ -1,31 +1,37 @@
-"""A program: an inbox is worked on by a child process that is killed (SIGKILL) at every step in turn.
+"""A program: an inbox is worked on by child processes that are killed with SIGKILL; nothing is lost or done twice.
 
-`python -m tests.services.inbox_kills FOLDER` kills it at the first thing it does to a file, at the second,
-and so on until it comes to its end. After each kill another child goes on, and all has to be as it belongs.
+`python -m tests.services.inbox_kills folder HOME` kills a child at the first thing it does to a file, the next at
+the second, and so on until one comes to its end. After each kill another child goes on, and all has to be right.
+
+`… bucket HOME BUCKET ENDPOINT KEY SECRET SEED` kills children at random moments, then lets one come to its end.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from mixdown.model import Status
-from tests.services.inbox_desks import FolderDesk, fail, look, report, succeed
+from mixdown.storage import S3Options
+from tests.services.inbox_desks import BucketDesk, Desk, FolderDesk, fail, look, opened, report, succeed
 
 #: What a child does to the inbox; between any two of them it may die.
 _STEPS = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.scandir", "open")
+KILLS = 12
 NAMES = ("good.wav", "bad.wav", "sub/good.wav")
 
 
-def work(root: Path, die_at: int | None) -> None:
+def work(desk: Desk) -> None:
     """Take in, do the jobs, file away: twice, as the second look finds what the first has left."""
-    desk = FolderDesk(root, f"sqlite:///{root / 'mixdown.db'}")
-    if die_at is not None:
-        _die_at(die_at)
     for _ in range(2):
         look(desk)
         for status in (Status.queued, Status.running):
@@ -47,21 +53,27 @@ def _die_at(step: int) -> None:
     sys.addaudithook(hook)
 
 
-def in_a_child(root: Path, die_at: int | None) -> bool:
+def in_a_child(desk_of: Callable[[], Desk], *, die_at: int | None = None, die_after_s: float | None = None) -> bool:
     """Whether a child came to its end."""
     child = os.fork()
     if child == 0:
-        work(root, die_at)
+        desk = desk_of()
+        if die_at is not None:
+            _die_at(die_at)
+        work(desk)
         os._exit(0)
+    if die_after_s is not None:
+        time.sleep(die_after_s)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
         raise SystemExit("a child failed")
     return not os.WIFSIGNALED(status)
 
 
-def check(root: Path) -> None:
+def check(desk: Desk) -> None:
     """Every recording is filed once, with the report of the one job that it had, which was done once."""
-    desk = FolderDesk(root, f"sqlite:///{root / 'mixdown.db'}")
     jobs = {str(job.id): job for job in desk.studio.jobs.list(limit=100)}
     expected = sorted(f"{'failed' if 'bad' in name else 'done'}/{name}" for name in NAMES)
     filed = [name for name in desk.names() if not name.endswith(".json")]
@@ -76,23 +88,46 @@ def check(root: Path) -> None:
     assert not jobs
 
 
-def main() -> None:
-    """Kill at every point, one after the other; prints how many there were."""
-    home, step, ended = Path(sys.argv[1]), 0, False
+def folder(home: Path) -> None:
+    """Kill at every step, one after the other."""
+    step, ended = 0, False
     FolderDesk(home, f"sqlite:///{home / 'empty.db'}").studio.jobs.list()
     while not ended:
         step += 1
         root = home / str(step)
-        (root / "in box").mkdir(parents=True)
+        root.mkdir()
         shutil.copyfile(home / "empty.db", root / "mixdown.db")
+        desk_of = partial(FolderDesk, root, f"sqlite:///{root / 'mixdown.db'}")
         for name in NAMES:
-            (root / "in box" / name).parent.mkdir(exist_ok=True)
-            (root / "in box" / name).write_text(name)
-        ended = in_a_child(root, die_at=step)
-        in_a_child(root, die_at=None)
-        check(root)
+            desk_of().put(name, name.encode())
+        ended = in_a_child(desk_of, die_at=step)
+        in_a_child(desk_of)
+        check(desk_of())
     sys.stdout.write(f"killed {step - 1} times\n")
 
 
+def bucket(home: Path, name: str, endpoint_url: str, key: str, secret: str, seed: str) -> None:
+    """Kill at random moments."""
+    options = S3Options(endpoint_url=endpoint_url, key=key, secret=secret, region="us-east-1")
+
+    def desk() -> Desk:  # in each process its own: no connection survives a fork
+        return BucketDesk(home, f"sqlite:///{home / 'mixdown.db'}", opened(name, options))
+
+    moments, kills = random.Random(seed), 0
+    in_a_child(lambda: _stocked(desk()))
+    for _ in range(KILLS):
+        kills += not in_a_child(desk, die_after_s=moments.uniform(0.05, 1.0))
+    in_a_child(desk)
+    check(desk())
+    sys.stdout.write(f"killed {kills} times\n")
+
+
+def _stocked(desk: Desk) -> Desk:
+    for name in NAMES:
+        desk.put(name, name.encode())
+    return desk
+
+
 if __name__ == "__main__":
-    main()
+    kind, home, *rest = sys.argv[1:]
+    {"folder": folder, "bucket": bucket}[kind](Path(home), *rest)
