@@ -34,7 +34,7 @@ from mixdown.studio import AtWork, Studio
 
 logger = logging.getLogger(__name__)
 
-#: Work in one errand. It costs 0.2 s of processor time to send somebody, so it is more than in a shard of one machine.
+#: Work in one errand: more than in a shard of one machine, as sending somebody takes 0.2 s of processor time.
 _ERRAND_S = 2 * SHARD_S
 #: Errands on their way for each process, so that none waits for the next one.
 _AHEAD = 2
