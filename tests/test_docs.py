@@ -134,7 +134,7 @@ def test_every_link_leads_somewhere() -> None:
 @pytest.mark.parametrize("words", _commands(README), ids=" ".join)
 def test_every_command_of_the_readme_runs(words: list[str], desk: dict[str, str], tmp_path: Path) -> None:
     """What the README tells a user to type works; servers and addresses elsewhere are checked up to there."""
-    if words[1] in {"serve", "deploy", "demo"} or any(word.startswith("s3://") for word in words):
+    if words[1] in {"serve", "deploy", "demo", "watch"} or any(word.startswith("s3://") for word in words):
         options = {word for word in words if word.startswith("--")}
         assert options <= set(re.findall(r"--[a-z-]+", _help(words[1])))
         return

@@ -95,7 +95,7 @@ def test_every_entrypoint_loads_from_elsewhere(python: Path, tmp_path: Path) -> 
     assert said.strip() == str(
         [
             *("process-audio", "process-batch", "transform-audio", "analyze-audio"),
-            *("housekeeping", "deliver-notifications"),
+            *("continue-batch", "continue-batch", "watch-inbox", "housekeeping", "deliver-notifications"),
         ]
     )
 
@@ -106,4 +106,4 @@ def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
         [str(python.parent / "mixdown"), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
 
-    assert all(name in done.stdout for name in ("process", "probe", "measure", "jobs", "serve", "demo", "deploy"))
+    assert all(name in done.stdout for name in ("process", "watch", "probe", "jobs", "serve", "demo", "deploy"))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
-from prefect.events import emit_event
 
 from flows.inbox import watch_inbox
 from flows.server import deployment as made
@@ -98,12 +98,17 @@ def test_a_folder_that_is_not_there_fails_the_run(tmp_path: Path) -> None:
 @pytest.fixture
 def deployed() -> Iterator[UUID]:
     """The deployment of prefect.yaml, with its trigger."""
-    [described] = [each for each in described_deployments() if each["entrypoint"].endswith("watch_inbox")]
-    deployment_id: UUID = made(described).apply()  # type: ignore[assignment]
+    deployment_id = _apply()
     yield deployment_id
     with get_client(sync_client=True) as client:
         client.delete_resource_owned_automations(f"prefect.deployment.{deployment_id}")
         client.delete_deployment(deployment_id)
+
+
+def _apply() -> UUID:
+    [described] = [each for each in described_deployments() if each["entrypoint"].endswith("watch_inbox")]
+    applied: UUID = made(described).apply()  # type: ignore[assignment]
+    return applied
 
 
 def _runs(deployment_id: UUID) -> list[FlowRun]:
@@ -118,12 +123,28 @@ def test_an_event_starts_a_run(deployed: UUID) -> None:
     deadline_s = time.monotonic() + 90
     while not _runs(deployed):
         assert time.monotonic() < deadline_s, "the event started nothing"
-        emit_event(
-            "mixdown.inbox.arrived",
-            resource={"prefect.resource.id": "s3.bucket.inbox"},
-            payload={"inbox": "s3://bucket/inbox"},
-        )
+        event = {
+            "id": str(uuid4()),
+            "occurred": datetime.now(UTC).isoformat(),
+            "event": "mixdown.inbox.arrived",
+            "resource": {"prefect.resource.id": "s3.bucket.inbox"},
+            "payload": {"inbox": "s3://bucket/inbox"},
+        }
+        with get_client(sync_client=True) as client:
+            client.request("POST", "/events", json=[event])
         time.sleep(3)
 
     assert _runs(deployed)[0].parameters["inbox"] == "s3://bucket/inbox"
     assert _runs(deployed)[0].parameters["preset"] == "podcast"
+
+
+def test_a_schedule_that_a_person_added_stays(deployed: UUID) -> None:
+    """`mixdown serve` and `mixdown deploy`, run again, leave schedules alone that they do not know."""
+    wanted = {"schedule": {"cron": "*/10 * * * *"}, "slug": "mine", "parameters": {"inbox": "/inbox"}}
+    with get_client(sync_client=True) as client:
+        client.request("POST", f"/deployments/{deployed}/schedules", json=[wanted])
+
+        assert _apply() == deployed
+        [kept] = client.read_deployment(deployed).schedules
+
+    assert (kept.slug, kept.parameters) == ("mine", {"inbox": "/inbox"})

@@ -47,6 +47,7 @@ def test_every_deployment_is_served(served: Served) -> None:
         "analyze-audio/default",
         "continue-batch/default",
         "continue-batch/urgent",
+        "watch-inbox/default",
         "housekeeping/nightly",
         "deliver-notifications/every-5-minutes",
     ):
