@@ -69,7 +69,7 @@ def work_to_end(opened: Studio, batch_id: UUID) -> Ended:
             processes = stack.enter_context(open_cluster(cluster, opened, opened.jobs.batch(batch_id)))
             work_on_cluster(opened, batch_id, processes, **how)
         else:
-            bench = kept.bench if kept else stack.enter_context(benches(opened, queued))
+            bench = kept or stack.enter_context(benches(opened, queued))
             work_on(opened, batch_id, bench=bench, through=through, **how)
     progress.end()
     return Ended(opened.jobs, batch_id, opened.jobs.batch_progress(batch_id).counts)

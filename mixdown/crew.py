@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
+
+import httpx
 
 from mixdown.errors import BatchCancelled, DatabaseUnavailable, HandDied, Interrupted, RetryableError
 from mixdown.jobs import Taken
@@ -35,6 +37,8 @@ _FEWEST_JOBS = 4  # towards the end of a batch, so that it does not end in crumb
 LOOK_S = 1.0
 #: How often a crew looks for jobs of processes that have died.
 _RESCUE_S = 5.0
+#: How many shards in a row may come back because hands die, before a crew gives up.
+_MOST_IN_VAIN = 20
 #: How long nothing is tried after a shard was stopped by something that is not its jobs' fault.
 _BREATHER_S = 2.0
 
@@ -63,6 +67,17 @@ class Bench(Protocol):
         """Have what is running stop within seconds."""
 
 
+class Benches(Protocol):
+    """Gives each shift its bench."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether other processes do the work."""
+
+    def __call__(self, shift: AtWork) -> Bench:
+        """The bench of a shift."""
+
+
 #: The bench of the crew that this thread works for.
 BENCH: ContextVar[Bench] = ContextVar("BENCH")
 
@@ -71,7 +86,7 @@ def work_on(
     studio: Studio,
     batch_id: UUID,
     *,
-    bench: Callable[[AtWork], Bench],
+    bench: Benches,
     through: Callable[[Shard], None],
     look: Callable[[], None] = lambda: None,
     flow_run_id: UUID | None = None,
@@ -87,7 +102,7 @@ def work_on(
     BatchCancelled
         Somebody has called the batch off; what was running has stopped.
     """
-    with studio.at_work(batch_id, flow_run_id) as shift:
+    with studio.at_work(batch_id, flow_run_id, apart=bench.apart) as shift:
         crew = _Crew(shift, batch_id, bench(shift), through, look, limits)
         with ThreadPoolExecutor(crew.bench.width, thread_name_prefix="shard") as pool:
             try:
@@ -105,7 +120,10 @@ class _Crew:
     look: Callable[[], None]
     limits: frozenset[str]
     running: dict[Future[float], Taken] = field(default_factory=dict)
-    astray: list[tuple[Taken, str, bool]] = field(default_factory=list)  #: to be given back, with the reason
+    astray: list[tuple[Taken, str, Collection[UUID]]] = field(
+        default_factory=list
+    )  #: to be given back: why, whose fault
+    in_vain: int = 0  #: shards in a row that came back undone
     batch: BatchRecord | None = None
     queued: int = 0
     elsewhere: int = 0
@@ -121,6 +139,7 @@ class _Crew:
                 if self._look() and self._over():
                     return
                 self._fill(pool)
+                self.look()
             except DatabaseUnavailable as error:
                 logger.warning("%s It is waited for.", error.message)
                 self._rest()
@@ -132,7 +151,6 @@ class _Crew:
                     self.looked_s = -math.inf  # it may have been the last
             elif self.shift.studio.stopping.wait(LOOK_S / 2):
                 raise Interrupted
-            self.look()
 
     def leave(self) -> None:
         """Stop what is still running, and give back what is still held."""
@@ -202,24 +220,30 @@ class _Crew:
     def _ended(self, future: Future[float], taken: Taken, *, wait_for_it: bool = False) -> None:
         """Learn from a shard that is done; what became of one that was stopped is decided here."""
         error = future.exception(None if wait_for_it else 0)
+        if error is None:
+            self.in_vain = 0
+            self._learn(taken, future.result())
+            return
+        blamed: Collection[UUID] = ()
         match error:
-            case None:
-                self._learn(taken, future.result())
             case Interrupted():
-                self.astray.append((taken, "stopped", False))
-            case HandDied():
-                logger.warning("%s %d jobs go back into the queue.", error.message, len(taken.claims))
-                self.astray.append((taken, error.message, True))
-            case RetryableError():
-                logger.warning("%s %d jobs go back into the queue.", error.message, len(taken.claims))
-                self.astray.append((taken, error.message, False))
+                pass
+            case HandDied(job_id=UUID() as job_id):
+                blamed = (job_id,)
+            case RetryableError() | httpx.HTTPError():  # what all of them need, and Prefect's server, may be away
                 self._rest()
             case Exception():
                 logger.error("a shard met a bug", exc_info=error)
-                self.astray.append((taken, type(error).__name__, True))
+                blamed = [claim.job_id for claim in taken.claims]
                 self._rest()
             case _:
                 raise error
+        if not isinstance(error, Interrupted):
+            logger.warning("%s: %d jobs go back into the queue", error, len(taken.claims))
+            self.in_vain += 1
+        self.astray.append((taken, str(error), blamed))
+        if self.in_vain >= _MOST_IN_VAIN and isinstance(error, HandDied):
+            raise error  # hands cannot work here at all
 
     def _learn(self, taken: Taken, took_s: float) -> None:
         """How fast work goes, from the shards of late."""
@@ -230,8 +254,8 @@ class _Crew:
     def _give_back(self) -> None:
         """Put the jobs of shards that were stopped back into the queue."""
         while self.astray:
-            taken, why, blame = self.astray[-1]
-            self.shift.studio.jobs.give_back(taken.claims, why=why, blame=blame)
+            taken, why, blamed = self.astray[-1]
+            self.shift.studio.jobs.give_back(taken.claims, why=why, blamed=blamed)
             self.astray.pop()
 
     def _rest(self) -> None:

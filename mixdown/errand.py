@@ -93,7 +93,7 @@ def _work(shift: AtWork, taken: Taken, errand: Errand, through: Callable[[Shard]
         logger.warning("%s %d jobs go back into the queue.", error.message, len(taken.claims))
     finally:
         if is_bug:
-            shift.studio.jobs.give_back(taken.claims, why="a bug", blame=True)
+            shift.studio.jobs.give_back(taken.claims, why="a bug", blamed=[claim.job_id for claim in taken.claims])
 
 
 @contextmanager

@@ -63,6 +63,7 @@ from __future__ import annotations
 
 import socket
 from typing import ClassVar
+from uuid import UUID
 
 #: The code of a failure that is a bug of ours.
 INTERNAL = "internal"
@@ -388,6 +389,7 @@ class HandDied(RetryableError):
     """The process that worked on these jobs has died."""
 
     code = "hand_died"
+    job_id: UUID | None = None  #: the job that it was at work on
 
 
 class ClusterUnavailable(RetryableError):

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
+from uuid import UUID
 
 from mixdown.errors import MixdownError
 from mixdown.model import Claim, Stage
@@ -51,7 +52,7 @@ def _work(orders: Connection) -> None:
     while True:
         stage, claims = todo.get()
         try:
-            studio = studio or open_studio(settings, stopping=stopping)
+            studio = studio or open_studio(settings, stopping=stopping, at=answers.at)
             answers.send("done", run_stage(stage, studio, claims))
         except MixdownError as error:  # a database that is away, too: that is no death
             answers.send("done", error)
@@ -83,6 +84,10 @@ class _Answers(logging.Handler):
         """Send one message; those of several threads do not mix."""
         with self._sending:
             self._orders.send((kind, said))
+
+    def at(self, job_id: UUID) -> None:
+        """Say which job is begun: should this process die, it is over this one."""
+        self.send("at", job_id)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a line of ours on."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from uuid import UUID
 
 from mixdown.errors import HandDied, MixdownError
 from mixdown.model import Claim, Stage
@@ -28,6 +29,8 @@ _STOP_S = 5.0
 
 class Here:
     """A bench in this process: for one recording, and where parts were handed over that cannot travel."""
+
+    apart = False
 
     def __init__(self, shift: AtWork) -> None:
         self._studio: Studio = shift.studio
@@ -45,7 +48,9 @@ class Here:
 
 
 class Hands:
-    """Child processes, started when there is something to do and kept for what comes next."""
+    """Child processes, started when there is something to do and kept for what comes next: benches of them."""
+
+    apart = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,7 +61,7 @@ class Hands:
         self._lock = threading.Lock()
         self._foreman: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
-    def bench(self, shift: AtWork) -> Bench:
+    def __call__(self, shift: AtWork) -> Bench:
         """A bench for one shift."""
         return Bench(self)
 
@@ -132,7 +137,8 @@ class Bench:
             self._busy.add(hand)
             try:
                 answer = hand.run(stage, claims)
-            except HandDied:
+            except HandDied as error:
+                error.job_id = hand.at
                 hand.close()
                 raise
             finally:
@@ -160,6 +166,7 @@ class _Hand:
         self._wire = wire
         self._orders = Connection(os.dup(wire.fileno()))
         self._sending = threading.Lock()
+        self.at: UUID | None = None  #: the job that it is at work on
         self._send(settings)
 
     def is_there(self) -> bool:
@@ -168,6 +175,7 @@ class _Hand:
 
     def run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim] | MixdownError:
         """Order a stage, pass on what is logged meanwhile, and wait for the answer."""
+        self.at = None
         self._send((stage, list(claims)))
         while True:
             try:
@@ -176,6 +184,9 @@ class _Hand:
                 raise HandDied from error
             if kind == "done":
                 return said
+            if kind == "at":
+                self.at = said
+                continue
             name, level, line = said
             logging.getLogger(name).log(level, "%s", line)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -9,7 +10,11 @@ from uuid import UUID
 from mixdown.notices import deliver_waiting
 from mixdown.owner import is_alive
 from mixdown.sharing import expire_shared
+from mixdown.storage import STAGED, staged_key
 from mixdown.studio import Studio
+
+#: Jobs looked up at once.
+_CHUNK = 500
 
 #: Copies of local files that were shared are kept so long after the last job that needed them.
 _SHARED_DAYS = 7.0
@@ -30,9 +35,27 @@ def keep_house(studio: Studio) -> Housekeeping:
     return Housekeeping(
         requeued=studio.jobs.requeue_lost(lease_s=studio.settings.lease_s, is_alive=is_alive),
         delivered=deliver_waiting(studio),
-        swept=studio.sweep() + studio.objects.sweep(),
+        swept=studio.sweep() + studio.objects.sweep() + sweep_staged(studio),
         expired=expire(studio) + expire_shared(studio, _SHARED_DAYS),
     )
+
+
+def sweep_staged(studio: Studio) -> int:
+    """Delete what was staged for jobs that have ended since: their process died in between. How many objects."""
+    staged: dict[UUID, int] = {}
+    for key, _, _ in studio.objects.list(STAGED):
+        with suppress(ValueError):  # not ours
+            job_id = UUID(key.split("/")[1])
+            staged[job_id] = staged.get(job_id, 0) + 1
+    jobs = [*staged]
+    over = [
+        record.id
+        for start in range(0, len(jobs), _CHUNK)
+        for record in studio.jobs.read(jobs[start : start + _CHUNK])
+        if record.status.ended
+    ]
+    studio.objects.delete_prefixes([staged_key(job_id, "") for job_id in over])
+    return sum(staged[job_id] for job_id in over)
 
 
 def expire(studio: Studio) -> int:

@@ -14,13 +14,13 @@ from mixdown.storage import material_key, source_key
 from mixdown.studio import Studio
 
 #: How many processes may die over a job before it is left alone.
-MOST_ATTEMPTS = 5
+MOST_DEATHS = 5
 
 
 def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     """Fetch the source, hash and probe it, refuse what is not accepted, and find out if it is done already."""
-    if record.attempts > MOST_ATTEMPTS:
-        raise KeepsCrashing(f"{MOST_ATTEMPTS} processes died over “{record.spec.filename}”; it is left alone now.")
+    if record.deaths >= MOST_DEATHS:
+        raise KeepsCrashing(f"{MOST_DEATHS} processes died over “{record.spec.filename}”; it is left alone now.")
     if completed(record, Stage.validate):
         return None
     spec = record.spec

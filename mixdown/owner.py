@@ -9,6 +9,9 @@ from pathlib import Path
 
 import psutil
 
+#: Ends the name of a process that has its work done by children: it does not die of what they work on.
+APART = "+hands"
+
 
 def this_process(work: str = "") -> str:
     """The name of this process: ``host:boot:pid:start``.

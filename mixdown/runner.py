@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from mixdown.crew import BENCH, Bench, Shard, work_on
+from mixdown.crew import BENCH, Benches, Shard, work_on
 from mixdown.errors import DatabaseUnavailable
 from mixdown.hands import Hands, Here
 from mixdown.model import Claim, JobRecord, Stage
 from mixdown.retry import POLICIES
-from mixdown.studio import AtWork, Studio
-
-#: A bench for a shift.
-Benches = Callable[[AtWork], Bench]
+from mixdown.studio import Studio
 
 
 def run_batch(
@@ -50,7 +47,7 @@ def benches(studio: Studio, jobs: int) -> Iterator[Benches]:
         return
     hands = Hands(settings)
     try:
-        yield hands.bench
+        yield hands
     finally:
         hands.close()
 

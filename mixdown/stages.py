@@ -95,6 +95,7 @@ class _Run:
 
     def do(self, record: JobRecord, claim: Claim) -> None:
         """Run the stage for one job, and note what came of it."""
+        self.studio.at(record.id)
         try:
             outcome = self._waits(record, claim) or _STAGES[self.stage](self.studio, record, claim)
         except ClaimLost:

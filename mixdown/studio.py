@@ -6,7 +6,7 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
 from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Claim, JobResult, StoredObject
-from mixdown.owner import is_alive, this_process
+from mixdown.owner import APART, is_alive, this_process
 from mixdown.progress import Progress
 from mixdown.settings import Settings
 from mixdown.storage import ObjectStore, S3Options, scratch_errors
@@ -39,6 +39,7 @@ class Studio:
     notifier: Notifier
     s3: S3Options  #: how S3 is reached, for sources too
     stopping: threading.Event = field(default_factory=threading.Event)  #: set it to stop all work soon
+    at: Callable[[UUID], None] = lambda _: None  #: told of each job that work is begun on
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -62,10 +63,15 @@ class Studio:
         return len(abandoned)
 
     @contextmanager
-    def at_work(self, batch_id: UUID | None = None, flow_run_id: UUID | None = None) -> Iterator[AtWork]:
-        """A shift: an owner for claims, its heart beating; what it still holds afterwards is queued again."""
+    def at_work(
+        self, batch_id: UUID | None = None, flow_run_id: UUID | None = None, *, apart: bool = False
+    ) -> Iterator[AtWork]:
+        """A shift: an owner for claims, its heart beating; what it still holds afterwards is queued again.
+
+        With `apart`, the work is done by children: when this process dies, no job of its is to blame.
+        """
         at_work = AtWork(
-            owner=this_process(uuid4().hex[:8]),
+            owner=this_process(uuid4().hex[:8]) + (APART if apart else ""),
             batch_id=batch_id,
             flow_run_id=flow_run_id,
             studio=replace(self, stopping=threading.Event()),
@@ -191,6 +197,7 @@ def open_studio(
     notifier: Notifier | None = None,
     s3: S3Options | None = None,
     stopping: threading.Event | None = None,
+    at: Callable[[UUID], None] = lambda _: None,
 ) -> Studio:
     """Everything the settings name, opened; what is handed over takes the place of a setting."""
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -203,4 +210,5 @@ def open_studio(
         notifier=notifier or WebhookNotifier(secret),
         s3=reach,
         stopping=stopping or threading.Event(),
+        at=at,
     )

@@ -99,6 +99,7 @@ class Job(Table):
     owner: Mapped[str | None] = mapped_column(AnyText)
     fence: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    deaths: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     origin: Mapped[str] = mapped_column(AnyText, server_default=text("''"))
@@ -118,7 +119,7 @@ class Job(Table):
         Index(None, "batch_id", "status"),
         Index(None, "result_key"),
         # The queue of a batch, in the order in which it is taken.
-        Index("ix_jobs_queue", "batch_id", "attempts", "created_at", "id", **_only("status = 'queued'")),
+        Index("ix_jobs_queue", "batch_id", "deaths", "created_at", "id", **_only("status = 'queued'")),
     )
 
 

@@ -171,10 +171,10 @@ class BatchStore:
         with writing(self._engine) as connection:
             return queue.write(connection, outcomes, self._now(connection))
 
-    def give_back(self, claims: Sequence[Claim], *, why: str, blame: bool = False) -> None:
-        """Put jobs back into the queue; with `blame`, a process died over them, and that counts."""
+    def give_back(self, claims: Sequence[Claim], *, why: str, blamed: Collection[UUID] = ()) -> None:
+        """Put jobs back into the queue; over the blamed ones a process died, and that counts."""
         with writing(self._engine) as connection:
-            queue.give_back(connection, claims, self._now(connection), why=why, blame=blame)
+            queue.give_back(connection, claims, self._now(connection), why=why, blamed=blamed)
 
     def requeue_lost(
         self, *, lease_s: float, is_alive: Callable[[str], bool], batch_id: UUID | None = None

@@ -220,7 +220,7 @@ FRESH: dict[str, Any] = {
             *("flow_run_id", "owner", "started_at", "heartbeat_at", "finished_at"),
         )
     ),
-    **{"progress": 0.0, "attempts": 0, "tries": 0, "work": {}},
+    **{"progress": 0.0, "attempts": 0, "deaths": 0, "tries": 0, "work": {}},
 }
 
 

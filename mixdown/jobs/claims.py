@@ -31,6 +31,7 @@ from mixdown.jobs import outbox, results
 from mixdown.jobs.rows import RECORD, note, read_job, to_record
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import Claim, Delivery, JobRecord, JobResult, Stage, Status
+from mixdown.owner import APART
 
 #: What a completed stage is called in the history.
 _COMPLETED = {
@@ -41,6 +42,10 @@ _COMPLETED = {
 }
 
 _NOW = bindparam("now", type_=UtcDateTime())
+
+
+#: What the death of its process says against a job: nothing where children did the work.
+DIED = case((Job.owner.like(f"%{APART}"), 0), else_=1)
 
 
 def _is(statuses: Collection[Status]) -> ColumnElement[bool]:
@@ -71,6 +76,7 @@ def _take(free: ColumnElement[bool]) -> Update:
         flow_run_id=bindparam("run"),
         fence=Job.fence + 1,
         attempts=Job.attempts + case((already_mine, 0), else_=1),
+        deaths=Job.deaths + case((and_(_RUNNING, ~already_mine), DIED), else_=0),
         progress=0.0,
         started_at=func.coalesce(Job.started_at, _NOW),
         heartbeat_at=_NOW,
@@ -118,7 +124,7 @@ _CANCEL = _to(Status.cancelled, Job.id == bindparam("job"), owner=None, finished
 _RELEASE_ALL = _to(
     Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None, attempts=Job.attempts - 1
 ).returning(Job.id)
-_REAP = _to(Status.queued, _SILENT, owner=None).returning(Job.id)
+_REAP = _to(Status.queued, _SILENT, owner=None, deaths=Job.deaths + DIED).returning(Job.id)
 
 
 def claim(

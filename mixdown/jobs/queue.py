@@ -29,17 +29,17 @@ from mixdown.model import (
     Succeeded,
 )
 
-#: A job that this many processes died over goes alone: its neighbors are not to share its fate, or its blame.
-_SUSPECT_ATTEMPTS = 2
+#: A job that a process died over goes alone: its neighbors are not to share its fate, or its blame.
+_SUSPECT_DEATHS = 1
 
 _QUEUED = Job.status == literal_column("'queued'")
 _RUNNING = Job.status == literal_column("'running'")
 _NOW = bindparam("now", type_=UtcDateTime())
 
 _CHOOSE = (
-    select(Job.id, Job.size_bytes, Job.attempts)
+    select(Job.id, Job.size_bytes, Job.deaths)
     .where(_QUEUED, or_(Job.not_before.is_(None), Job.not_before <= _NOW))
-    .order_by(Job.attempts, Job.created_at, Job.id)
+    .order_by(Job.deaths, Job.created_at, Job.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=Job)
 )
@@ -100,7 +100,7 @@ def take(
     if closed is None:
         return None
     chosen = _chosen(connection, batch_id, host, closed, probe, 1 if probe else most_jobs, now)
-    jobs = _cut([(row.id, row.size_bytes) for row in chosen if row.attempts < _SUSPECT_ATTEMPTS], work_bytes)
+    jobs = _cut([(row.id, row.size_bytes) for row in chosen if row.deaths < _SUSPECT_DEATHS], work_bytes)
     jobs = jobs or [row.id for row in chosen[:1]]
     if not jobs:
         return None
@@ -205,19 +205,26 @@ def _write(connection: Connection, outcome: Outcome, now: datetime) -> None:
                 connection.execute(_FROM_START, {"job": outcome.claim.job_id})
 
 
-def give_back(connection: Connection, held: Sequence[Claim], now: datetime, *, why: str, blame: bool) -> None:
-    """Put jobs back into the queue; with `blame`, a process died over them, and that counts."""
+def give_back(
+    connection: Connection, held: Sequence[Claim], now: datetime, *, why: str, blamed: Collection[UUID]
+) -> None:
+    """Put jobs back into the queue; over the blamed ones a process died, and that counts."""
     back = [
         job_id
         for claim in held
         for job_id in connection.scalars(
             update(Job)
             .where(Job.id == claim.job_id, Job.fence == claim.fence, _RUNNING)
-            .values(status=Status.queued, owner=None, attempts=Job.attempts - (0 if blame else 1))
+            .values(
+                status=Status.queued,
+                owner=None,
+                attempts=Job.attempts - (0 if blamed else 1),
+                deaths=Job.deaths + int(claim.job_id in blamed),
+            )
             .returning(Job.id)
         )
     ]
-    note(connection, back, "requeued" if blame else "released", now, why)
+    note(connection, back, "requeued" if blamed else "released", now, why)
 
 
 def requeue_lost(
@@ -242,7 +249,7 @@ def requeue_lost(
     rows = connection.execute(
         update(Job)
         .where(Job.owner.in_(dead), _RUNNING, within)
-        .values(status=Status.queued, owner=None)
+        .values(status=Status.queued, owner=None, deaths=Job.deaths + claims.DIED)
         .returning(Job.id, Job.batch_id)
     ).all()
     note(connection, [row.id for row in rows], "requeued", now, "its process is gone")

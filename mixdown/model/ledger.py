@@ -101,6 +101,7 @@ class JobRecord:
     owner: str | None = None  #: the process that holds the claim
     fence: int = 0  #: grows with each claim; a write under an older fence is refused
     attempts: int = 0  #: how often a process took it up, and did not give it back, since it was asked for
+    deaths: int = 0  #: how often its process died while it was at work on this very job, as far as can be told
     tries: int = 0  #: how often the stage it is in has failed in a way that trying again may mend
     not_before: datetime | None = None  #: put off until then; `error_code` tells why
     origin: str = (

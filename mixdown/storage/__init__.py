@@ -3,6 +3,7 @@
 from mixdown.storage.faults import scratch_errors, translated
 from mixdown.storage.folder import path_of
 from mixdown.storage.keys import (
+    STAGED,
     incoming_key,
     master_key,
     material_key,
@@ -15,6 +16,7 @@ from mixdown.storage.options import S3Options
 from mixdown.storage.store import ObjectStore
 
 __all__ = [
+    "STAGED",
     "ObjectStore",
     "S3Options",
     "incoming_key",

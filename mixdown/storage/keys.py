@@ -18,9 +18,13 @@ _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$")
 
 
+#: Below this lies the work in progress of every job.
+STAGED = "staged"
+
+
 def staged_key(job_id: UUID, name: str) -> str:
     """The key of a job's work in progress, overwritten when made again; for an empty name, their prefix."""
-    return f"staged/{job_id}/" + (safe_name(name) if name else "")
+    return f"{STAGED}/{job_id}/" + (safe_name(name) if name else "")
 
 
 def source_key(job_id: UUID) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +18,7 @@ import pytest
 
 from mixdown.errors import BatchCancelled, HandDied
 from mixdown.hands import Hands, Here
-from mixdown.model import NoiseReduction, Status
+from mixdown.model import Claim, NoiseReduction, Stage, Status
 from mixdown.runner import run_batch
 from mixdown.settings import Settings
 from mixdown.studio import Studio, open_studio
@@ -76,7 +76,7 @@ def test_a_batch_is_done_by_hands(studio: Studio, hands: Hands, tmp_path: Path) 
     """Child processes do the work, and what they log is heard here; no scratch is left."""
     batch_id = batch_of(studio, tmp_path / "in", 5)
 
-    run_batch(studio, batch_id, bench=hands.bench)
+    run_batch(studio, batch_id, bench=hands)
 
     assert studio.jobs.counts(batch_id)[Status.succeeded] == 5
     assert studio.jobs.batch(batch_id).closed_at is not None
@@ -97,7 +97,7 @@ def test_a_hand_that_dies_takes_nobody_along(
             busy[0].kill()
 
     with caplog.at_level(logging.WARNING):
-        run_batch(studio, batch_id, bench=hands.bench, look=kill_one)
+        run_batch(studio, batch_id, bench=hands, look=kill_one)
 
     jobs = studio.jobs.list(batch_id=batch_id)
     assert killed
@@ -116,7 +116,7 @@ def test_a_batch_that_is_called_off_stops_within_seconds(studio: Studio, hands: 
     caller = threading.Thread(target=call_off)
     caller.start()
     with pytest.raises(BatchCancelled):
-        run_batch(studio, batch_id, bench=hands.bench)
+        run_batch(studio, batch_id, bench=hands)
     caller.join()
 
     counts = studio.jobs.counts(batch_id)
@@ -128,7 +128,7 @@ def test_a_paused_batch_waits(studio: Studio, hands: Hands, tmp_path: Path) -> N
     """Nothing is begun while it is paused; when it is resumed it goes on by itself."""
     batch_id = batch_of(studio, tmp_path / "in", 2)
     studio.jobs.pause_batch(batch_id)
-    worker = threading.Thread(target=lambda: run_batch(studio, batch_id, bench=hands.bench))
+    worker = threading.Thread(target=lambda: run_batch(studio, batch_id, bench=hands))
     worker.start()
     until(lambda: studio.jobs.shifts())
     time.sleep(1.5)
@@ -164,7 +164,7 @@ def test_hands_end_with_their_parent(tmp_path: Path) -> None:
 def test_two_crews_share_a_batch(studio: Studio, hands: Hands, tmp_path: Path) -> None:
     """Each job is done once, and both leave when nothing is left."""
     batch_id = batch_of(studio, tmp_path / "in", 12)
-    crews = [threading.Thread(target=lambda: run_batch(studio, batch_id, bench=hands.bench)) for _ in range(2)]
+    crews = [threading.Thread(target=lambda: run_batch(studio, batch_id, bench=hands)) for _ in range(2)]
     for crew in crews:
         crew.start()
     for crew in crews:
@@ -179,7 +179,7 @@ def test_hands_that_are_let_go_are_gone(studio: Studio, tmp_path: Path) -> None:
     """Closing leaves no process, and a bench without hands says so."""
     others = {each.pid for each in children()}
     hands = Hands(studio.settings)
-    run_batch(studio, batch_of(studio, tmp_path / "in", 1), bench=hands.bench)
+    run_batch(studio, batch_of(studio, tmp_path / "in", 1), bench=hands)
     assert {each.pid for each in children()} > others
 
     hands.close()
@@ -192,24 +192,17 @@ def test_a_shard_whose_hands_always_die_is_given_up(studio: Studio, tmp_path: Pa
     batch_id = batch_of(studio, tmp_path / "in", 3)
     [poison, *_] = studio.jobs.list(batch_id=batch_id)
 
-    class Deadly:
-        """A bench that dies over one job, as over a file that crashes the decoder."""
+    class Deadly(Here):
+        """A bench whose hands die over one job, as over a file that crashes the decoder."""
 
-        width = 1
+        def run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim]:
+            if poison.id in {claim.job_id for claim in claims} and studio.jobs.get(poison.id).deaths < 5:
+                error = HandDied()
+                error.job_id = poison.id
+                raise error
+            return super().run(stage, claims)
 
-        def __init__(self, bench: object) -> None:
-            self._bench = bench
-
-        def run(self, stage: object, claims: list[object]) -> object:
-            record = studio.jobs.get(poison.id)
-            if poison.id in {claim.job_id for claim in claims} and record.attempts <= 5:  # type: ignore[attr-defined]
-                raise HandDied
-            return self._bench.run(stage, claims)  # type: ignore[attr-defined]
-
-        def stop(self) -> None:
-            """Nothing to stop."""
-
-    run_batch(studio, batch_id, bench=lambda shift: Deadly(Here(shift)))  # type: ignore[arg-type, return-value]
+    run_batch(studio, batch_id, bench=Deadly)
 
     assert studio.jobs.get(poison.id).error_code == "keeps_crashing"
     assert studio.jobs.counts(batch_id)[Status.succeeded] == 2

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mixdown.intake import MOST_ATTEMPTS
+from mixdown.intake import MOST_DEATHS
 from mixdown.model import Stage, Status
 from mixdown.owner import this_process
 from mixdown.settings import Settings
@@ -121,7 +121,7 @@ def test_a_recording_that_kills_its_process_is_left_alone(tmp_path: Path) -> Non
     studio = open_studio(Settings(home=tmp_path / "home"))
     source = recording(tmp_path / "killer.wav", seconds=1.0)
     [record] = submit(studio, enhance_specs(sources([str(source)]), "podcast"))
-    for n in range(MOST_ATTEMPTS):
+    for n in range(MOST_DEATHS):
         assert studio.jobs.claim(record.id, owner=f"dead-{n}", lease_s=0.0) is not None
         time.sleep(0.01)
 

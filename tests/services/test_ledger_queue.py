@@ -162,16 +162,28 @@ def test_jobs_of_the_dead_go_back(store: JobStore, clock: Clock) -> None:
     assert store.left(batch_id) == (3, 0)
 
 
-def test_suspects_go_alone(store: JobStore) -> None:
-    """Jobs over which two processes died are taken one by one, and after the others: one of them is to blame."""
+def test_suspects_go_alone(store: JobStore, clock: Clock) -> None:
+    """Jobs over which a process died are taken one by one, and after the others: one of them is to blame."""
     batch_id = batch_of(store, 3)
-    for _ in range(2):
-        store.give_back(taken_by(store, batch_id).claims, why="died", blame=True)
+    claims = taken_by(store, batch_id).claims
+    store.give_back(claims, why="died", blamed=[claim.job_id for claim in claims[:2]])
+    clock.advance(1)
     store.accept([Asked(spec=spec("fresh.wav"), key="fresh")], batch_id=batch_id)
 
-    shards = [names(store, taken_by(store, batch_id).claims) for _ in range(4)]
+    shards = [names(store, taken_by(store, batch_id).claims) for _ in range(3)]
 
-    assert shards == [["fresh.wav"], ["0.wav"], ["1.wav"], ["2.wav"]]
+    assert shards == [["2.wav", "fresh.wav"], ["0.wav"], ["1.wav"]]
+
+
+def test_jobs_are_not_to_blame_for_the_death_of_who_only_coordinates(store: JobStore) -> None:
+    """Where children do the work, a killed flow process says nothing against its jobs; else it does."""
+    batch_id = batch_of(store, 2)
+    apart = taken_by(store, batch_id, "host:1:2:3#a+hands", most_jobs=1).claims[0]
+    itself = taken_by(store, batch_id, "host:1:2:3#b", most_jobs=1).claims[0]
+
+    store.requeue_lost(lease_s=60, is_alive=lambda owner: False)
+
+    assert [store.get(each.job_id).deaths for each in (apart, itself)] == [0, 1]
 
 
 def test_a_local_recording_is_for_its_machine(store: JobStore) -> None:

@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_batches_open", "batches", ["created_at"], sqlite_where=still_open, postgresql_where=still_open
     )
+    op.add_column("jobs", sa.Column("deaths", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("jobs", sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("jobs", sa.Column("not_before", _MOMENT))
     op.add_column("jobs", sa.Column("origin", sa.Text(), server_default=sa.text("''"), nullable=False))
@@ -32,7 +33,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_queue",
         "jobs",
-        ["batch_id", "attempts", "created_at", "id"],
+        ["batch_id", "deaths", "created_at", "id"],
         sqlite_where=queued,
         postgresql_where=queued,
     )
@@ -63,7 +64,7 @@ def downgrade() -> None:
     op.drop_table("outages")
     op.drop_table("shifts")
     op.drop_index("ix_jobs_queue", "jobs")
-    for name in ("size_bytes", "origin", "not_before", "tries"):
+    for name in ("size_bytes", "origin", "not_before", "tries", "deaths"):
         op.drop_column("jobs", name)
     op.drop_index("ix_batches_open", "batches")
     op.drop_index("ix_batches_created_at", "batches")
