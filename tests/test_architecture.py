@@ -22,7 +22,7 @@ CORE_ORDER = {
     "codec": {"codec", "dsp"},
     "storage": {"storage", "owner"},
     "db": {"db"},
-    "jobs": {"jobs", "db"},
+    "jobs": {"jobs", "db", "owner"},
     "presets": {"presets", "examples", "codec", "dsp"},
     "analysis": {"__version__", "analysis", "intermediate", "overlap", "progress", "wording", "codec", "dsp"},
     "quality": {"quality", "dsp"},
