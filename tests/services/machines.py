@@ -92,6 +92,10 @@ class Machine:
         """What its processes have said, the last of it."""
         return f"--- {self.name}\n{(self.folder / 'log').read_text(errors='replace')[-6000:]}"
 
+    def wait_to_say(self, words: str) -> None:
+        """Wait until one of its processes has said this."""
+        wait_until(lambda: words in self.said(), 120, self)
+
     def switch_off(self) -> None:
         """End everything that runs on it, as a power cut does."""
         started = [psutil.Process(process.pid) for process in self._processes if process.poll() is None]

@@ -24,7 +24,7 @@ from tests.services.machines import Machine, free_port, machines, prefect_server
 from tests.services.s3_server import S3, fresh_bucket
 from tests.signals import recording
 
-CLIPS = 24
+CLIPS = 48  #: so many that nobody is done before the others have begun
 END_S = 240
 
 CONTINUE = """
@@ -37,8 +37,11 @@ continue_batch(UUID(sys.argv[1]))
 SEND = """
 import sys
 from prefect.deployments import run_deployment
-run_deployment("continue-batch/default", parameters={"batch_id": sys.argv[1]}, timeout=0)
+for _ in range(2):
+    run_deployment("continue-batch/default", parameters={"batch_id": sys.argv[1]}, timeout=0)
 """
+
+WORKER = ["-m", "prefect", "worker", "start", "--pool", "studio", "--limit", "1"]
 
 DASK_SCHEDULER = [
     "-m",
@@ -65,7 +68,7 @@ class Desk:
         """A batch of short clips, and the clips gone: nobody can need their paths any more."""
         clips = self.machines / "desk" / "recordings"
         for n in range(CLIPS):
-            recording(clips / f"{n}.wav", seconds=1.0, seed=n)
+            recording(clips / f"{n}.wav", seconds=2.0, seed=n)
         asked = Defaults(steps=parse_steps(["loudness"]), outputs=(OutputSpec(format=AudioFormat.flac),))
         batch_id = self.studio.jobs.open_batch("clips")
         accepted = accept(self.studio, requests_of(items_of([str(clips)]), asked), batch_id=batch_id, share=True)
@@ -128,6 +131,7 @@ def desk(tmp_path: Path, postgres_url: str, bucket: S3, server_url: str) -> Desk
         "MIXDOWN_S3_SECRET": str(bucket.options.secret),
         "MIXDOWN_S3_REGION": "us-east-1",
         "MIXDOWN_LEASE_S": "6",
+        "MIXDOWN_WORKERS": "1",
         "PREFECT_API_URL": server_url,
     }
     mixdown = {key[len("MIXDOWN_") :].lower(): value for key, value in shared.items() if key.startswith("MIXDOWN_")}
@@ -163,6 +167,8 @@ def test_a_dask_cluster_outlives_a_worker(desk: Desk) -> None:
         hub.python(*DASK_SCHEDULER, "--port", port)
         for machine in (left, right):
             machine.python(*DASK_WORKER, f"tcp://127.0.0.1:{port}")
+        for machine in (left, right):
+            machine.wait_to_say("Registered to")
         _outlives_a_kill(desk, office, everyone, f"dask://127.0.0.1:{port}")
 
 
@@ -215,6 +221,8 @@ def test_a_ray_cluster_outlives_a_worker(desk: Desk) -> None:
             "--dashboard-agent-listen-port",
             str(free_port()),
         )
+        for machine in (left, right):
+            machine.wait_to_say("Ray runtime started")
         _outlives_a_kill(desk, office, everyone, f"ray://127.0.0.1:{client_port}")
 
 
@@ -227,8 +235,10 @@ def test_two_workers_on_one_pool_share_a_batch(desk: Desk) -> None:
         assert deployed.returncode == 0, office.said()
         batch_id = desk.hand_in()
         for machine in (left, right):
-            office.python("-c", SEND, str(batch_id))
-            machine.python("-m", "prefect", "worker", "start", "--pool", "studio", "--limit", "1")
+            machine.python(*WORKER, PREFECT_WORKER_QUERY_SECONDS="1")
+        for machine in (left, right):
+            machine.wait_to_say("started!")
+        office.python("-c", SEND, str(batch_id))
 
         wait_until(lambda: desk.studio.jobs.batch(batch_id).closed_at is not None, END_S, *everyone)
 
