@@ -78,7 +78,7 @@ class Studio:
         )
         self.jobs.begin_shift(at_work.owner, batch_id=batch_id, flow_run_id=flow_run_id)
         done = threading.Event()
-        beat = threading.Thread(target=self._beat, args=(at_work.owner, done), name="heartbeat", daemon=True)
+        beat = threading.Thread(target=self._beat, args=(at_work, done), name="heartbeat", daemon=True)
         beat.start()
         try:
             yield at_work
@@ -136,11 +136,13 @@ class Studio:
         missing = self.objects.missing(uri for key in uris.keys() - foreign for uri in uris[key])
         return foreign | {key for key in uris.keys() - foreign if not missing.isdisjoint(uris[key])}
 
-    def _beat(self, owner: str, done: threading.Event) -> None:
+    def _beat(self, shift: AtWork, done: threading.Event) -> None:
         while not done.wait(self.settings.lease_s / 4):
             # A database that is away for a moment is met by the stages, which know how to try again.
             with suppress(DatabaseUnavailable):
-                self.jobs.heartbeat(owner)
+                # Whoever was silent for too long has been signed out, and is still there.
+                self.jobs.begin_shift(shift.owner, batch_id=shift.batch_id, flow_run_id=shift.flow_run_id)
+                self.jobs.heartbeat(shift.owner)
 
 
 @dataclass(frozen=True, kw_only=True)
