@@ -63,6 +63,7 @@ def run_errand(studio: Studio, errand: Errand, through: Callable[[Shard], None])
         )
         if taken is None:
             return Worked()
+        studio.sweep()  # nobody else cleans up after processes that died on this machine
         started_s = time.monotonic()
         _work(shift, taken, errand, through)
     return Worked(jobs=len(taken.claims), size_bytes=taken.size_bytes, took_s=time.monotonic() - started_s)

@@ -65,9 +65,9 @@ class Machine:
         return (self.folder / "scratch").is_dir()
 
     @property
-    def scratch(self) -> list[Path]:
-        """Every file in its scratch folder."""
-        return [path for path in (self.folder / "scratch").rglob("*") if path.is_file()]
+    def scratch_homes(self) -> set[str]:
+        """The processes that have something in its scratch folder."""
+        return {home.name.replace("~", ":") for home in (self.folder / "scratch").glob("*")}
 
     def start(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
         """A command on this machine, in its own folder; what it says is kept in a log."""

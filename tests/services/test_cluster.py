@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -63,6 +63,7 @@ class Desk:
     studio: Studio
     shared: dict[str, str]
     machines: Path  #: their folders
+    killed: set[str] = field(default_factory=set)  #: processes
 
     def hand_in(self) -> UUID:
         """A batch of short clips, and the clips gone: nobody can need their paths any more."""
@@ -92,6 +93,7 @@ class Desk:
         owners = [str([each for each in events if each.kind == "claimed"][-1].detail) for events in held]
         for owner in owners:
             os.kill(int(owner.split(":")[2]), signal.SIGKILL)
+            self.killed.add(owner.partition("#")[0])
         return bool(owners)
 
     def is_whole(self, batch_id: UUID) -> None:
@@ -156,7 +158,8 @@ def _outlives_a_kill(desk: Desk, office: Machine, everyone: list[Machine], clust
     assert "requeued" in {each.kind for each in desk.events(batch_id)}
     assert len(desk.processes(batch_id)) > 1
     assert not office.has_worked
-    assert [machine.name for machine in everyone if machine.scratch] == []
+    left_behind = {home for machine in everyone for home in machine.scratch_homes}
+    assert left_behind <= desk.killed  # the next process there sweeps it
 
 
 def test_a_dask_cluster_outlives_a_worker(desk: Desk) -> None:
@@ -245,4 +248,4 @@ def test_two_workers_on_one_pool_share_a_batch(desk: Desk) -> None:
         assert left.has_worked, _all_said(everyone)
         assert right.has_worked, _all_said(everyone)
         desk.is_whole(batch_id)
-        assert [machine.name for machine in everyone if machine.scratch] == []
+        assert not left.scratch_homes | right.scratch_homes

@@ -16,6 +16,7 @@ from mixdown.errand import Errand, Worked, run_errand
 from mixdown.errors import BatchCancelled, ClusterUnavailable, DatabaseUnavailable, InvalidRequest
 from mixdown.items import Defaults, items_of, requests_of
 from mixdown.model import AudioFormat, OutputSpec, Status, digest
+from mixdown.owner import this_process
 from mixdown.runner import through
 from mixdown.settings import Settings
 from mixdown.step_text import parse_steps
@@ -151,6 +152,17 @@ def test_nobody_is_sent_while_a_batch_is_paused(studio: Studio, batch_id: UUID) 
     work_on_cluster(studio, batch_id, cluster, look=look)
 
     assert studio.jobs.counts(batch_id)[Status.succeeded] == CLIPS
+
+
+def test_what_dead_processes_left_is_swept(studio: Studio, batch_id: UUID) -> None:
+    """On a machine of a cluster nobody but the next process cleans up after one that was killed."""
+    host, boot, pid, _ = this_process().split(":")
+    left_behind = studio.settings.effective_scratch / "~".join([host, boot, pid, "1"])
+    (left_behind / "work").mkdir(parents=True)
+
+    work_on_cluster(studio, batch_id, Threads(studio))
+
+    assert not left_behind.exists()
 
 
 def test_an_errand_for_a_paused_batch_is_not_run(studio: Studio, batch_id: UUID) -> None:
