@@ -25,6 +25,7 @@ SERVER = {
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "mixdown",
     "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 
 #: Nothing of Prefect's on the terminal: the demo has its own display.

@@ -162,7 +162,9 @@ def submit(
             priority=Priority.urgent if urgent else Priority.normal,
             attached=here,
         )
-        accepted = _accept(asked, batch_id, share=share)
+        # What works on it is not this machine: local files would wait for it in vain.
+        elsewhere = "://" in asked.studio.settings.cluster
+        accepted = _accept(asked, batch_id, share=share or elsewhere)
         if here and accepted.total > accepted.done:
             if not as_json:
                 _say_accepted(batch_id, accepted)
