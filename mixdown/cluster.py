@@ -217,7 +217,7 @@ class _Sender:
         jobs = self.shift.studio.jobs
         if now_s - self.rescued_s > _RESCUE_S:
             self.rescued_s = now_s
-            jobs.requeue_lost(lease_s=self.shift.studio.settings.lease_s, is_alive=is_alive, batch_id=self.batch_id)
+            jobs.requeue_lost(lease_s=self.shift.studio.settings.lease_s, is_alive=is_alive)
         batch = jobs.batch(self.batch_id)
         if batch.cancelled_at is not None:
             raise BatchCancelled

@@ -171,7 +171,8 @@ class _Crew:
         jobs = self.shift.studio.jobs
         if now_s - self.rescued_s > _RESCUE_S:
             self.rescued_s = now_s
-            jobs.requeue_lost(lease_s=self._lease_s, is_alive=is_alive, batch_id=self.batch_id)
+            # Whatever batch they were made for: this one may have found them there.
+            jobs.requeue_lost(lease_s=self._lease_s, is_alive=is_alive)
         self.batch = jobs.batch(self.batch_id)
         self.queued, running = jobs.left(self.batch_id)
         self.elsewhere = running

@@ -176,14 +176,12 @@ class BatchStore:
         with writing(self._engine) as connection:
             queue.give_back(connection, claims, self._now(connection), why=why, blamed=blamed)
 
-    def requeue_lost(
-        self, *, lease_s: float, is_alive: Callable[[str], bool], batch_id: UUID | None = None
-    ) -> list[UUID]:
+    def requeue_lost(self, *, lease_s: float, is_alive: Callable[[str], bool]) -> list[UUID]:
         """Put the jobs of processes that are dead, or silent for `lease_s`, back into the queue."""
         with writing(self._engine) as connection:
             now = self._now(connection)
             shifts.sign_out_dead(connection, lease_s=lease_s, is_alive=is_alive, now=now)
-            return queue.requeue_lost(connection, lease_s=lease_s, is_alive=is_alive, batch_id=batch_id, now=now)
+            return queue.requeue_lost(connection, lease_s=lease_s, is_alive=is_alive, now=now)
 
     # -- shifts ---------------------------------------------------------------------------------
 

@@ -232,12 +232,10 @@ def requeue_lost(
     *,
     lease_s: float,
     is_alive: Callable[[str], bool],
-    batch_id: UUID | None,
     now: datetime,
 ) -> list[UUID]:
     """Put the running jobs of processes that are dead, or were silent for too long, back into the queue."""
-    within = (Job.batch_id == batch_id) if batch_id is not None else literal_column("1") == literal_column("1")
-    heard = select(Job.owner, func.max(Job.heartbeat_at).label("at")).where(_RUNNING, within).group_by(Job.owner)
+    heard = select(Job.owner, func.max(Job.heartbeat_at).label("at")).where(_RUNNING).group_by(Job.owner)
     silent_since = now - timedelta(seconds=lease_s)
     dead = [
         row.owner
@@ -248,7 +246,7 @@ def requeue_lost(
         return []
     rows = connection.execute(
         update(Job)
-        .where(Job.owner.in_(dead), _RUNNING, within)
+        .where(Job.owner.in_(dead), _RUNNING)
         .values(status=Status.queued, owner=None, deaths=Job.deaths + claims.DIED)
         .returning(Job.id, Job.batch_id)
     ).all()
