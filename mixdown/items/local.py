@@ -74,7 +74,8 @@ class LocalFiles:
             found = True
             yield item
         if not found:
-            raise InvalidRequest(f"There is no recording in the folder “{name}”.")
+            called = shown(folder.rstrip("/").rpartition("/")[2]) or name
+            raise InvalidRequest(f"There is no recording in the folder “{called}”.")
 
     def _below(self, folder: str) -> Iterator[os.DirEntry[str]]:
         """Every recording below a folder, in order. A loop: folders may lie deeper than calls may."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -404,7 +405,7 @@ def run_through(studio: Studio, job_id: UUID) -> JobRecord:
     return studio.jobs.get(job_id)
 
 
-def test_a_disk_that_is_full_at_once_ends_the_job(full_folder: Path, tmp_path: Path) -> None:
+def test_a_job_waits_for_a_disk_that_is_full_at_once(full_folder: Path, tmp_path: Path) -> None:
     """No room for the first pass over a recording: the same code, the same sentence, nothing left."""
     talk = recording(tmp_path / "talk.wav", 2)
     studio = open_studio(Settings(home=tmp_path / "home", scratch=full_folder))
@@ -413,7 +414,7 @@ def test_a_disk_that_is_full_at_once_ends_the_job(full_folder: Path, tmp_path: P
     record = run_through(studio, queued.id)
 
     assert (record.status, record.error_code, record.error_detail) == (
-        *(Status.failed, "scratch_full"),
+        *(Status.queued, "scratch_full"),
         "The scratch disk is full.",
     )
     assert tree(full_folder) == set()
@@ -421,8 +422,10 @@ def test_a_disk_that_is_full_at_once_ends_the_job(full_folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("audio_format", list(AudioFormat))
-def test_full_scratch_disk_ends_the_job(small_disk: Path, tmp_path: Path, audio_format: AudioFormat) -> None:
-    """No room for a master: a code and a sentence that say so, no part of one anywhere; with room it goes."""
+def test_a_job_waits_for_room_on_the_scratch_disk(
+    small_disk: Path, tmp_path: Path, audio_format: AudioFormat
+) -> None:
+    """No room for a master: it waits, a code and a sentence say why, no part of one lies about; then it goes."""
     talk = recording(tmp_path / "talk.wav", 2)
     spec = JobSpec(source=Source(uri=str(talk)), outputs=(OutputSpec(format=audio_format),))
     settings = Settings(home=tmp_path / "home", scratch=small_disk)
@@ -431,7 +434,7 @@ def test_full_scratch_disk_ends_the_job(small_disk: Path, tmp_path: Path, audio_
 
     record = run_through(studio, queued.id)
 
-    assert (record.status, record.error_code, record.failed_stage) == (Status.failed, "scratch_full", Stage.process)
+    assert (record.status, record.error_code, record.stage) == (Status.queued, "scratch_full", Stage.validate)
     assert record.error_detail == "The scratch disk is full."
     assert tree(small_disk) == set()
     assert list(studio.objects.list()) == []
@@ -448,11 +451,11 @@ def test_full_scratch_disk_ends_the_job(small_disk: Path, tmp_path: Path, audio_
 class ForgetfulStore(ObjectStore):
     """A store with a bug: it cannot take WAV."""
 
-    def put_file(self, path: Path, key: str, *, media_type: str) -> StoredObject:
+    def put_file(self, path: Path, key: str, *, media_type: str, **how: Any) -> StoredObject:
         """Store a file, or stumble."""
         if media_type == AudioFormat.wav.media_type:
             raise KeyError(f"{path} is unheard of")
-        return super().put_file(path, key, media_type=media_type)
+        return super().put_file(path, key, media_type=media_type, **how)
 
 
 def test_a_bug_ends_its_own_job_and_tells_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -167,11 +167,13 @@ def test_a_title_is_one_line() -> None:
 def test_an_outage_tells_what_since_when_and_when_it_is_tried_again() -> None:
     """The three things one wants to know; one being tried now says that."""
     since = f"{DOWN.since.astimezone():%H:%M}"
+    now = datetime.now(UTC)  # this file may have been loaded long ago
+    down = replace(DOWN, next_probe_at=now + timedelta(seconds=30))
 
     assert outage_words(DOWN).startswith("https://recordings.example.com has been down since ")
     assert since in outage_words(DOWN)
-    assert "(source_unavailable), next tried in " in outage_words(DOWN)
-    assert outage_words(replace(DOWN, probe_until=NOW + timedelta(minutes=1))).endswith("tried again now")
+    assert "(source_unavailable), next tried in " in outage_words(down)
+    assert outage_words(replace(down, probe_until=now + timedelta(minutes=1))).endswith("tried again now")
     assert outage_words(replace(DOWN, dependency="results")).startswith("the store of results has been down")
     assert outage_words(replace(DOWN, dependency="scratch:box")).startswith("the scratch disk of box has been full")
 
@@ -192,7 +194,7 @@ def test_who_works_on_a_batch_is_told_by_living_shifts() -> None:
     """A process that is dead or silent does not count; where nobody works, it is said how somebody can."""
 
     def shift(owner: str, batch_id: UUID | None, age_s: float = 0.0) -> Shift:
-        seen = NOW - timedelta(seconds=age_s)
+        seen = datetime.now(UTC) - timedelta(seconds=age_s)  # not when this file was loaded
         return Shift(owner=owner, batch_id=batch_id, flow_run_id=None, started_at=seen, heartbeat_at=seen)
 
     shifts = [shift("one", BATCH.id), shift("silent", BATCH.id, 3600), shift("dead", BATCH.id), shift("x", uuid4())]

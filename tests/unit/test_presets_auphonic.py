@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mixdown import presets
@@ -201,6 +201,7 @@ json_values = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(
     values=st.dictionaries(st.sampled_from(sorted(EXPORTED["data"]["algorithms"])), json_values, max_size=12),
     around=st.dictionaries(st.sampled_from(sorted(EXPORTED["data"])), json_values, max_size=6),
