@@ -6,6 +6,7 @@ works for is gone: the socket between them then reads as closed.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import queue
@@ -20,6 +21,7 @@ from uuid import UUID
 
 from mixdown.errors import MixdownError
 from mixdown.model import Claim, Stage
+from mixdown.rehearsal import rehearse
 from mixdown.settings import Settings
 from mixdown.stages import run_stage
 from mixdown.studio import Studio, open_studio
@@ -29,6 +31,9 @@ def foreman(control: socket.socket) -> None:
     """Fork a hand for each socket that arrives, until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everyone: our parent decides
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for hands
+    rehearse()
+    gc.collect()
+    gc.freeze()  # pages that all hands share stay shared
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:

@@ -6,6 +6,7 @@ nobody along; and the process that coordinates stays small.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -13,8 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from uuid import UUID
 
@@ -25,6 +26,8 @@ from mixdown.studio import AtWork, Studio
 
 #: How long a hand that was told to stop may take for it, in seconds.
 _STOP_S = 5.0
+#: How long the foreman may take to end with this process, in seconds.
+_LEAVE_S = 10.0
 
 
 class Here:
@@ -54,12 +57,10 @@ class Hands:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # One more than there are cores: while one fetches or stores, all cores have something to do.
+        # One more than there are cores: while one waits for a disk, all cores have something to do.
         self.width = settings.workers + 1
-        self._cores = threading.Semaphore(settings.workers)
         self._idle: list[_Hand] = []
         self._lock = threading.Lock()
-        self._foreman: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
     def __call__(self, shift: AtWork) -> Bench:
         """A bench for one shift."""
@@ -71,20 +72,6 @@ class Hands:
             for hand in self._idle:
                 hand.close()
             self._idle.clear()
-            if self._foreman is not None:
-                process, control = self._foreman
-                control.close()
-                process.wait(timeout=30)
-                self._foreman = None
-
-    @contextmanager
-    def core(self, stage: Stage) -> Iterator[None]:
-        """A core to render on; the other stages mostly wait."""
-        if stage is not Stage.process:
-            yield
-            return
-        with self._cores:
-            yield
 
     def borrow(self) -> _Hand:
         """A hand that has nothing to do."""
@@ -93,33 +80,64 @@ class Hands:
                 hand = self._idle.pop()
                 if hand.is_there():
                     return hand
-            return self._hire()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                _FOREMAN.fork(theirs)
+            except HandDied:
+                ours.close()
+                raise
+        return _Hand(ours, self._settings)
 
     def put_back(self, hand: _Hand) -> None:
         """Keep a hand for what comes next."""
         with self._lock:
             self._idle.append(hand)
 
-    def _hire(self) -> _Hand:
-        if self._foreman is not None and self._foreman[0].poll() is not None:
-            self._foreman[1].close()
-            self._foreman = None
-        if self._foreman is None:
-            ours, theirs = socket.socketpair()
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+
+class _Foreman:
+    """The child that has loaded the sound and forks hands: one for this process, kept for all of its batches."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def fork(self, wire: socket.socket) -> None:
+        """Have a hand forked that listens to this wire; HandDied where that fails."""
+        with self._lock:
+            if self._process is None or self._control is None or self._process.poll() is not None:
+                self._control = self._start()
+            try:
+                socket.send_fds(self._control, [b"."], [wire.fileno()])
+            except OSError as error:
+                raise HandDied from error
+
+    def leave(self) -> None:
+        """End it."""
+        with self._lock:
+            if self._process is None or self._control is None:
+                return
+            self._control.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_LEAVE_S)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> socket.socket:
+        if self._control is not None:
+            self._control.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
                 [sys.executable, "-m", "mixdown.hand", str(theirs.fileno())], pass_fds=[theirs.fileno()]
             )
-            theirs.close()
-            self._foreman = (process, ours)
-        ours, theirs = socket.socketpair()
-        try:
-            socket.send_fds(self._foreman[1], [b"."], [theirs.fileno()])
-        except OSError as error:
-            ours.close()
-            raise HandDied from error
-        finally:
-            theirs.close()
-        return _Hand(ours, self._settings)
+        return ours
+
+
+_FOREMAN = _Foreman()
+atexit.register(_FOREMAN.leave)
 
 
 class Bench:
@@ -132,18 +150,17 @@ class Bench:
 
     def run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim]:
         """Have a hand run a stage, and wait for it."""
-        with self._hands.core(stage):
-            hand = self._hands.borrow()
-            self._busy.add(hand)
-            try:
-                answer = hand.run(stage, claims)
-            except HandDied as error:
-                error.job_id = hand.at
-                hand.close()
-                raise
-            finally:
-                self._busy.discard(hand)
-            self._hands.put_back(hand)
+        hand = self._hands.borrow()
+        self._busy.add(hand)
+        try:
+            answer = hand.run(stage, claims)
+        except HandDied as error:
+            error.job_id = hand.at
+            hand.close()
+            raise
+        finally:
+            self._busy.discard(hand)
+        self._hands.put_back(hand)
         if isinstance(answer, MixdownError):
             raise answer
         return answer
