@@ -31,7 +31,7 @@ def deliveries_for(record: JobRecord, now: datetime) -> list[Delivery]:
     """The outbox rows of a job that has ended. The same end of the same claim gives the same ids."""
     return [
         Delivery(
-            id=uuid5(NAMESPACE_URL, f"{record.id}/{record.fence}/{target.url}"),
+            id=uuid5(NAMESPACE_URL, f"{record.id}/{record.fence}/{target.address}"),
             job_id=record.id,
             target=target,
             payload=payload_for(record),
@@ -83,6 +83,8 @@ def _attempt(studio: Studio, noted: dict[str, Outage], delivery: Delivery) -> At
         return Attempt(delivery.id, True, answer.summary)
     if not answer.final:
         said = f"{receiver.partition(':')[2]}: {answer.summary}"
-        noted[receiver] = studio.jobs.not_served(receiver, delivery.job_id, code="delivery_failed", detail=said)
+        noted[receiver] = studio.jobs.not_served(
+            receiver, delivery.job_id or delivery.id, code="delivery_failed", detail=said
+        )
     logger.info("job %s: its notification has not arrived: %s", delivery.job_id, answer.summary)
     return Attempt(delivery.id, False, answer.summary, retry_at(delivery.attempts + 1, datetime.now(UTC), answer))

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from mixdown import __version__
 from mixdown.deadline import Deadline
 from mixdown.errors import InvalidRequest
-from mixdown.model import Delivery, JobRecord, Rendition
+from mixdown.model import ChannelTarget, Delivery, JobRecord, Rendition
 from mixdown.web import retry_after_s, tls, web_origin
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class WebhookNotifier:
                 ) as client,
                 client.stream(
                     "POST",
-                    delivery.target.url,
+                    delivery.target.address,
                     content=delivery.payload.encode(),
                     headers=headers,
                     extensions={"trace": deadline.trace},
@@ -212,7 +212,9 @@ def _excerpt(response: httpx.Response) -> str:
 
 
 def receiver_of(delivery: Delivery) -> str:
-    """Who has to answer for a delivery to succeed: `webhook:https://host`."""
+    """Who has to answer for a delivery to succeed: `webhook:https://host`, `channel:name`."""
+    if isinstance(delivery.target, ChannelTarget):
+        return delivery.target.address
     return f"webhook:{web_origin(delivery.target.url)}"
 
 

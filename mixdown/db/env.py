@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from mixdown.db.tables import Table
+from mixdown.db.front_door import Table
 
 context.configure(
     connection=context.config.attributes["connection"],

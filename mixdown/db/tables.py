@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from mixdown.db.columns import AnyText, Fraction, Json, UtcDateTime
-from mixdown.model import JobResult, JobSpec, Priority, Stage, Status, WebhookTarget
+from mixdown.model import JobResult, JobSpec, Priority, Stage, Status, Target
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -64,6 +64,10 @@ class Batch(Table):
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    key_id: Mapped[UUID | None] = mapped_column(Uuid)
+    notify: Mapped[tuple[Target, ...]] = mapped_column(
+        Json(TypeAdapter(tuple[Target, ...])), server_default=text("'[]'")
+    )
 
     __table_args__ = (
         Index(None, "created_at"),
@@ -108,6 +112,7 @@ class Job(Table):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    key_id: Mapped[UUID | None] = mapped_column(Uuid)
 
     __table_args__ = (
         CheckConstraint("progress BETWEEN 0 AND 1", name="progress"),
@@ -118,6 +123,7 @@ class Job(Table):
         Index(None, "status", "created_at"),
         Index(None, "batch_id", "status"),
         Index(None, "result_key"),
+        Index(None, "key_id", "created_at", "id"),
         # The queue of a batch, in the order in which it is taken.
         Index("ix_jobs_queue", "batch_id", "deaths", "created_at", "id", **_only("status = 'queued'")),
     )
@@ -158,14 +164,16 @@ class Result(Table):
 
 
 class DeliveryRow(Table):
-    """One notification of the outbox."""
+    """One notification of the outbox: of a job, or of a whole batch."""
 
     __tablename__ = "deliveries"
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"))
+    endpoint_id: Mapped[UUID | None] = mapped_column(Uuid)
     fence: Mapped[int] = mapped_column(Integer)
-    target: Mapped[WebhookTarget] = mapped_column(Json(TypeAdapter(WebhookTarget)))
+    target: Mapped[Target] = mapped_column(Json(TypeAdapter(Target)))
     target_digest: Mapped[str] = mapped_column(String(64))
     payload: Mapped[str] = mapped_column(AnyText)
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -206,3 +214,17 @@ class OutageRow(Table):
     probes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     next_probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probe_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class DeliveryAttempt(Table):
+    """What was sent, when, and with which answer."""
+
+    __tablename__ = "delivery_attempts"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("deliveries.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivered: Mapped[bool] = mapped_column(Boolean)
+    answer: Mapped[str] = mapped_column(AnyText)
+
+    __table_args__ = (Index(None, "delivery_id", "id"),)

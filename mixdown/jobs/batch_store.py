@@ -22,6 +22,7 @@ from mixdown.model import (
     Outcome,
     Priority,
     Shift,
+    Target,
 )
 
 
@@ -44,15 +45,27 @@ class BatchStore:
         batch_id: UUID | None = None,
         priority: Priority = Priority.normal,
         attached: bool = False,
+        key_id: UUID | None = None,
+        notify: Sequence[Target] = (),
     ) -> UUID:
         """The id of a batch, to submit jobs with; one that is there stays what it is.
 
-        An `attached` one belongs to the process that opens it: nobody is sent to work on it.
+        An `attached` one belongs to the process that opens it: nobody is sent to work on it. `key_id` is the API
+        key that asks for it, `notify` is told when all of it has ended.
         """
         chosen = batch_id or uuid4()
         with writing(self._engine) as connection:
             now = self._now(connection)
-            batches.open_batch(connection, chosen, title, now, priority=priority, attached=attached)
+            batches.open_batch(
+                connection,
+                chosen,
+                title,
+                now,
+                priority=priority,
+                attached=attached,
+                key_id=key_id,
+                notify=notify,
+            )
         return chosen
 
     def gather(self, job_ids: Sequence[UUID], title: str | None = None) -> UUID:

@@ -15,7 +15,7 @@ from mixdown.errors import BatchNotFound, IllegalTransition, InvalidRequest
 from mixdown.jobs import shifts
 from mixdown.jobs.rows import INSERT, note
 from mixdown.jobs.transitions import LEGAL
-from mixdown.model import BatchProgress, BatchRecord, Priority, Status
+from mixdown.model import BatchProgress, BatchRecord, Priority, Status, Target
 
 #: The rate is that of the last minute: long enough to be steady, short enough to be true.
 _RECENT_S = 60.0
@@ -33,6 +33,8 @@ def open_batch(
     *,
     priority: Priority = Priority.normal,
     attached: bool = False,
+    key_id: UUID | None = None,
+    notify: Sequence[Target] = (),
 ) -> None:
     """Write a batch down; one that is there keeps what it is, and is open again."""
     statement = INSERT[connection.dialect.name](Batch).on_conflict_do_update(
@@ -40,7 +42,15 @@ def open_batch(
     )
     connection.execute(
         statement,
-        {"id": batch_id, "created_at": now, "title": title, "priority": priority, "attached": attached},
+        {
+            "id": batch_id,
+            "created_at": now,
+            "title": title,
+            "priority": priority,
+            "attached": attached,
+            "key_id": key_id,
+            "notify": tuple(notify),
+        },
     )
 
 

@@ -27,6 +27,7 @@ class Asked:
     key: str
     origin: str = ""
     size_bytes: int = 0
+    key_id: UUID | None = None  #: the API key it is asked for with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +70,22 @@ def _make(
             status=Status.queued,
             origin=each.origin,
             size_bytes=each.size_bytes,
+            key_id=each.key_id,
             created_at=now + timedelta(microseconds=position),  # newest first keeps the order of a batch
         )
         for position, (key, each) in enumerate(wanted.items())
     }
-    columns = ("id", "idempotency_key", "batch_id", "spec", "status", "created_at", "origin", "size_bytes")
+    columns = (
+        "id",
+        "idempotency_key",
+        "batch_id",
+        "spec",
+        "status",
+        "created_at",
+        "origin",
+        "size_bytes",
+        "key_id",
+    )
     # In the order of their keys: two processes that submit the same jobs wait, rather than deadlock.
     rows = [{name: getattr(jobs[key], name) for name in columns} for key in sorted(jobs)]
     if not rows:

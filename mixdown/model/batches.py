@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from mixdown.model.ledger import Status
+from mixdown.model.requests import Target
 
 
 class Priority(StrEnum):
@@ -31,6 +32,8 @@ class BatchRecord:
     cancelled_at: datetime | None = None
     dispatched_at: datetime | None = None  #: when somebody was last sent to work on it
     closed_at: datetime | None = None  #: when a crew found nothing left to do
+    key_id: UUID | None = None  #: the API key it was asked for with
+    notify: tuple[Target, ...] = ()  #: told when all of it has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

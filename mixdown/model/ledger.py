@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mixdown.model.chains import Step
 from mixdown.model.quality import Comparison
-from mixdown.model.requests import JobSpec, OutputSpec, WebhookTarget
+from mixdown.model.requests import JobSpec, OutputSpec, Target
 from mixdown.model.sound import LevelReport, StoredObject
 
 
@@ -112,6 +112,7 @@ class JobRecord:
     started_at: datetime | None = None
     heartbeat_at: datetime | None = None
     finished_at: datetime | None = None
+    key_id: UUID | None = None  #: the API key it was asked for with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +138,10 @@ class Delivery:
     """A notification in the outbox. Delivered at least once, under a stable id."""
 
     id: UUID  #: the `webhook-id`: receivers drop what they have seen
-    job_id: UUID
-    target: WebhookTarget
+    job_id: UUID | None  #: None: it is about a whole batch
+    batch_id: UUID | None = None
+    endpoint_id: UUID | None = None  #: the registered address that it goes to
+    target: Target
     payload: str  #: the exact bytes to be signed and sent
     attempts: int = 0
     next_attempt_at: datetime | None = None  #: None once it is delivered or given up

@@ -161,6 +161,27 @@ class WebhookTarget(Request):
     kind: Literal["webhook"] = "webhook"
     url: str = Field(pattern="^https?://", max_length=2048)
 
+    @property
+    def address(self) -> str:
+        """Where it leads, for the ledger."""
+        return self.url
+
+
+class ChannelTarget(Request):
+    """People who are told how a job ended, through a channel that the operator has set up: e-mail, chat."""
+
+    kind: Literal["channel"] = "channel"
+    channel: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="Name of the channel.")
+
+    @property
+    def address(self) -> str:
+        """Where it leads, for the ledger; its true address is a secret."""
+        return f"channel:{self.channel}"
+
+
+#: Whom to tell.
+Target = WebhookTarget | ChannelTarget
+
 
 class JobSpec(Request):
     """A job as it was asked for."""
@@ -174,7 +195,7 @@ class JobSpec(Request):
         default=None,
         description="A folder or `s3://` prefix that gets a copy under the recording's own name.",
     )
-    notify: tuple[WebhookTarget, ...] = ()
+    notify: tuple[Target, ...] = ()
 
     @property
     def filename(self) -> str:

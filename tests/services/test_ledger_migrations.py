@@ -15,8 +15,8 @@ from sqlalchemy import CheckConstraint, Engine, inspect, text
 
 import mixdown.db
 from mixdown.db.engine import reading, writing
+from mixdown.db.front_door import Table
 from mixdown.db.migrations import HEAD
-from mixdown.db.tables import Table
 from mixdown.jobs import JobStore, migrate, open_engine
 from tests.services.ledger_processes import migrate_at_once, together
 from tests.services.ledger_samples import submit_one
