@@ -1,0 +1,28 @@
+"""The app: its routes, and what surrounds them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from mixdown import __version__
+from mixdown.api.desk import Desk
+from mixdown.api.problems import Problem, answer_problems
+from mixdown.studio import Studio
+
+#: Of the modules of `mixdown.api.routes`.
+ROUTERS: tuple[APIRouter, ...] = ()
+
+
+def create_app(studio: Studio) -> FastAPI:
+    """The API over these ports. It opens nothing itself."""
+    app = FastAPI(
+        title="Mixdown",
+        version=__version__,
+        description="Recordings in, broadcast-ready masters out, with proof.",
+        responses={"default": {"model": Problem, "description": "What went wrong (RFC 9457)."}},
+    )
+    app.state.desk = Desk(studio=studio)
+    answer_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,115 @@
+"""Errors as RFC 9457 problem documents: a stable code, a sentence, and whether trying again may help."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from mixdown.errors import INTERNAL, MixdownError, RetryableError
+
+#: Statuses of errors that are neither 400 (what cannot be done) nor 503 (what may be tried again).
+_STATUS = {
+    "job_not_found": HTTPStatus.NOT_FOUND,
+    "batch_not_found": HTTPStatus.NOT_FOUND,
+    "illegal_transition": HTTPStatus.CONFLICT,
+    "batch_cancelled": HTTPStatus.CONFLICT,
+    "source_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unknown_preset": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+#: Codes of what the web itself refuses.
+_WEB_CODES = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "too_slow",
+    411: "length_required",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    type: str = Field(examples=["urn:mixdown:job_not_found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    code: str = Field(description="Stable; see docs/reference/errors.md.", examples=["job_not_found"])
+    detail: str = Field(description="A sentence for people.", examples=["There is no such job."])
+    retryable: bool = Field(description="Whether the same request may succeed later.", examples=[False])
+    errors: list[dict[str, Any]] = Field(
+        default=[], description="Where a request is wrong: a place and a sentence."
+    )
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    retryable: bool = False,
+    errors: list[dict[str, Any]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """An answer that says what went wrong."""
+    body = Problem(
+        type=f"urn:mixdown:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        retryable=retryable,
+        errors=errors or [],
+    )
+    return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Have every error of an app answered as a problem."""
+    app.exception_handler(MixdownError)(_of_ours)
+    app.exception_handler(RequestValidationError)(_of_request)
+    app.exception_handler(HTTPException)(_of_web)
+    app.exception_handler(Exception)(_of_a_bug)
+
+
+def status_of(error: MixdownError) -> int:
+    """The HTTP status of an error of ours."""
+    if isinstance(error, RetryableError):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return _STATUS.get(error.code, HTTPStatus.BAD_REQUEST)
+
+
+async def _of_ours(_: Request, error: MixdownError) -> JSONResponse:
+    retryable = isinstance(error, RetryableError)
+    headers = {"retry-after": "5"} if retryable else None
+    return problem(status_of(error), error.code, error.message, retryable=retryable, headers=headers)
+
+
+async def _of_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    wrong = [{"at": "/".join(map(str, each["loc"])), "message": each["msg"]} for each in error.errors()]
+    names = ", ".join(dict.fromkeys(each["at"] for each in wrong))
+    detail = f"The request makes no sense at {names}."
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=wrong)
+
+
+async def _of_web(_: Request, error: HTTPException) -> JSONResponse:
+    status = HTTPStatus(error.status_code)
+    detail = error.detail if error.detail != status.phrase else f"{status.description or status.phrase}."
+    code = _WEB_CODES.get(status, "invalid_request")
+    retryable = status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+    return problem(status, code, detail, retryable=retryable, headers=dict(error.headers or {}))
+
+
+async def _of_a_bug(_: Request, __: Exception) -> JSONResponse:
+    return problem(500, INTERNAL, "Mixdown has a bug here; its log has the details.")
