@@ -33,6 +33,11 @@ class BatchStore:
         self._engine = engine
         self._clock = clock
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for what lies beside jobs."""
+        return self._engine
+
     def _now(self, connection: Connection) -> datetime:
         return self._clock() if self._clock else database.now(connection)
 
