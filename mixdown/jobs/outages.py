@@ -29,12 +29,13 @@ _PROBE_S = 30.0
 
 def fail(connection: Connection, dependency: str, job_id: UUID, *, code: str, detail: str, now: datetime) -> Outage:
     """Note that a job was not served, and how things stand after that."""
-    fresh = {"code": code, "detail": detail, "jobs": [], "since": now}
-    connection.execute(
-        INSERT[connection.dialect.name](OutageRow).on_conflict_do_nothing(), {"dependency": dependency, **fresh}
-    )
+    fresh = {"dependency": dependency, "code": code, "detail": detail, "jobs": [], "since": now}
+    insert = INSERT[connection.dialect.name](OutageRow).values(**fresh)
+    # Made or found, and ours until the transaction ends: a row that is only found may be gone the next moment.
     found = connection.execute(
-        select(*OutageRow.__table__.columns).where(OutageRow.dependency == dependency).with_for_update()
+        insert.on_conflict_do_update(
+            index_elements=[OutageRow.dependency], set_={"dependency": insert.excluded.dependency}
+        ).returning(*OutageRow.__table__.columns)
     ).one()
     jobs = list(dict.fromkeys([*found.jobs, job_id.hex]))[:OPENS_AFTER]
     changed: dict[str, Any] = {"jobs": jobs, "code": code, "detail": detail}
