@@ -251,6 +251,22 @@ def test_a_probe_in_vain_makes_the_next_one_later(store: JobStore, clock: Clock)
     assert waits_s == [5.0, 10.0, 20.0]
 
 
+def test_an_outage_may_end_while_it_is_noted(store: JobStore) -> None:
+    """Some meet a server that is down while others are served by it: each of them writes down what it met."""
+
+    def meet(number: int) -> int:
+        for round_ in range(60):
+            if number % 2:
+                store.served(["results"])
+            else:
+                outage = store.not_served("results", UUID(int=1000 * number + round_), code="x", detail="y")
+                assert outage.dependency == "results"
+        return number
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(meet, range(6))) == list(range(6))
+
+
 def test_one_job_proves_nothing(store: JobStore) -> None:
     """One job that fails again and again does not make the others wait."""
     batch_id = batch_of(store, 3, origin="https://example.org")
