@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
@@ -30,6 +31,8 @@ _Future = PrefectWrappedFuture[Any, Any]
 
 #: How long a cluster may take to answer, in seconds.
 _CONNECT_S = 20
+#: Ray is asked again after these.
+_RAY_PAUSES_S = (2.0, 5.0)
 
 #: Dask takes higher ones first.
 _DASK_PRIORITY = {Priority.urgent: 10, Priority.normal: 0}
@@ -162,15 +165,23 @@ def _dask(name: ClusterName, opened: Studio, batch: BatchRecord) -> Iterator[Clu
 
 @contextmanager
 def _ray(name: ClusterName, opened: Studio, batch: BatchRecord) -> Iterator[Cluster]:
+    options: dict[str, Any] = {"log_to_driver": False}
+    address = f"ray://{name.address}" if name.address else None
+    if address is None:
+        options |= {"num_cpus": opened.settings.workers, "include_dashboard": False}
+    with ExitStack() as stack:
+        yield _RayCluster(_connected(stack, address, options))
+
+
+def _connected(stack: ExitStack, address: str | None, options: dict[str, Any]) -> TaskRunner[Any]:
+    """Ray's runner, its cluster reached: a head that is just starting turns its first clients away now and then."""
+    import ray
     from prefect_ray.task_runners import RayTaskRunner
 
-    options: dict[str, Any] = {"log_to_driver": False}
-    if name.address:
-        runner = RayTaskRunner(address=f"ray://{name.address}", init_kwargs=options)
-    else:
-        options |= {"num_cpus": opened.settings.workers, "include_dashboard": False}
-        runner = RayTaskRunner(init_kwargs=options)
-    with ExitStack() as stack:
-        with reaching(ConnectionError):
-            stack.enter_context(runner)
-        yield _RayCluster(runner)
+    for pause_s in _RAY_PAUSES_S:
+        with suppress(ConnectionAbortedError):
+            return stack.enter_context(RayTaskRunner(address=address, init_kwargs=options))
+        ray.shutdown()
+        time.sleep(pause_s)
+    with reaching(ConnectionError):
+        return stack.enter_context(RayTaskRunner(address=address, init_kwargs=options))
