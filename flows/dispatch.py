@@ -58,8 +58,18 @@ class Dispatcher:
     _sent: dict[UUID, _Sent] = field(default_factory=dict)
     _since_s: dict[UUID, float] = field(default_factory=dict)  #: when they were first seen to wait
 
-    def waiting(self) -> list[BatchRecord]:
-        """Batches on which nobody works, the urgent ones first."""
+    def waiting(self, *, room: int = 0) -> list[BatchRecord]:
+        """Batches on which nobody works, the urgent ones first.
+
+        Jobs that belong to none, as clients of the API ask for, are gathered into one where there is `room` for
+        more: until then more of them come together.
+        """
+        found = self._waiting()
+        if room > len(found) and self.studio.jobs.gather_loose() is not None:
+            return self._waiting()
+        return found
+
+    def _waiting(self) -> list[BatchRecord]:
         found = self.studio.jobs.unattended(
             grace_s=GRACE_S, lease_s=self.studio.settings.lease_s, is_alive=is_alive
         )

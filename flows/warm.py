@@ -137,7 +137,7 @@ class WarmProcess:
             self._heed_cancellations(client)
         if self._is_due("prefect", _PREFECT_S) or rang:
             self._take_runs(client)
-        for batch in self._dispatcher.waiting():
+        for batch in self._dispatcher.waiting(room=self._free()):
             if self._free() and (sent := self._dispatcher.send(client, batch, taken_by=self._signature)):
                 self._start(client, sent.id)
         if self._is_due("reconcile", _RECONCILE_S) and (self._tidying is None or self._tidying.done()):

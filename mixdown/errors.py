@@ -5,6 +5,8 @@
     + InvalidRequest            invalid_request
       - UnknownPreset           unknown_preset
       - InvalidPreset           invalid_preset
+      - IdempotencyMismatch     idempotency_mismatch
+      - NotYetAvailable         not_yet_available
     + SourceError
       - SourceNotFound          source_not_found
       - SourceForbidden         source_forbidden
@@ -125,6 +127,18 @@ class InvalidPreset(InvalidRequest):
     """The file of a preset does not make sense."""
 
     code = "invalid_preset"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """Another request was made under this name before."""
+
+    code = "idempotency_mismatch"
+
+
+class NotYetAvailable(InvalidRequest):
+    """This is not to be had yet."""
+
+    code = "not_yet_available"
 
 
 # -- the source -----------------------------------------------------------------------------------

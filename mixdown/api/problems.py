@@ -22,6 +22,8 @@ _STATUS = {
     "source_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unknown_preset": HTTPStatus.UNPROCESSABLE_ENTITY,
     "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "not_yet_available": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 
 #: Codes of what the web itself refuses.

@@ -81,6 +81,16 @@ class BatchStore:
             batches.gather(connection, chosen, job_ids)
         return chosen
 
+    def gather_loose(self, *, most: int = 1000) -> UUID | None:
+        """An urgent batch of the queued jobs that belong to none; None where there are none, or others gather."""
+        chosen = uuid4()
+        with reading(self._engine) as connection:
+            if not batches.any_loose(connection):
+                return None
+        with writing(self._engine) as connection:
+            found = batches.gather_loose(connection, chosen, self._now(connection), most=most)
+        return chosen if found else None
+
     def batch(self, batch_id: UUID) -> BatchRecord:
         """The batch of this id; BatchNotFound if there is none."""
         with reading(self._engine) as connection:

@@ -24,6 +24,21 @@ _NAMED = 5
 _COLUMNS = tuple(getattr(Batch, name) for name in BatchRecord.__dataclass_fields__)
 _OPEN = (Status.queued, Status.running)
 
+#: Of the lock that one who gathers loose jobs holds.
+_GATHERING = 0x6D69786C
+
+_LOOSE = (
+    select(Job.id)
+    .where(Job.status == literal_column("'queued'"), Job.batch_id.is_(None))
+    .where(
+        ~select(BatchJob.job_id)
+        .join(Batch, Batch.id == BatchJob.batch_id)
+        .where(BatchJob.job_id == Job.id, Batch.closed_at.is_(None), Batch.cancelled_at.is_(None))
+        .exists()
+    )
+    .order_by(Job.created_at, Job.id)
+)
+
 
 def open_batch(
     connection: Connection,
@@ -58,6 +73,27 @@ def gather(connection: Connection, batch_id: UUID, job_ids: Sequence[UUID]) -> N
     """Make jobs that are there part of a batch."""
     rows = [{"batch_id": batch_id, "job_id": job_id} for job_id in job_ids]
     connection.execute(INSERT[connection.dialect.name](BatchJob).on_conflict_do_nothing(), rows)
+
+
+def gather_loose(connection: Connection, batch_id: UUID, now: datetime, *, most: int) -> int:
+    """Make queued jobs that were asked for without a batch, and that nobody will come for, part of an urgent one.
+
+    How many those are; 0 where another one is just gathering them.
+    """
+    is_first = select(func.pg_try_advisory_xact_lock(_GATHERING))
+    if connection.dialect.name == "postgresql" and not connection.scalar(is_first):
+        return 0
+    loose = list(connection.scalars(_LOOSE.limit(most)))
+    if loose:
+        title = "1 job of its own" if len(loose) == 1 else f"{len(loose):,} jobs of their own"
+        open_batch(connection, batch_id, title, now, priority=Priority.urgent)
+        gather(connection, batch_id, loose)
+    return len(loose)
+
+
+def any_loose(connection: Connection) -> bool:
+    """Whether there is something to gather."""
+    return connection.scalar(_LOOSE.limit(1)) is not None
 
 
 def get(connection: Connection, batch_id: UUID) -> BatchRecord:
