@@ -48,6 +48,15 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="Signs outgoing webhooks (`whsec_…`, Standard Webhooks)."
     )
+    allow_internal_webhooks: str = Field(
+        default="",
+        description="Internal hosts and networks (`10.0.0.0/8`) that webhooks asked for with an API key may go to, "
+        "comma-separated; `*` for all.",
+    )
+    channels: SecretStr | None = Field(
+        default=None,
+        description='Where people are told, as JSON of names and apprise addresses: `{"team": "slack://…"}`.',
+    )
     workers: int = Field(
         default_factory=_cores,
         ge=1,
