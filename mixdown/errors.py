@@ -30,11 +30,17 @@
       - NoChapters              no_chapters
       - TooManyParts            too_many_parts
       - UnreadablePicture       unreadable_picture
+    + AddressRefused            address_refused
     + UnavailableProvider       unavailable_provider
     + TimedOut                  timed_out
+    + NeedsTooMuchMemory        needs_too_much_memory
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
     + BatchNotFound             batch_not_found
+    + KeyNotFound               key_not_found
+    + EndpointNotFound          endpoint_not_found
+    + DeliveryNotFound          delivery_not_found
+    + NoSigningSecret           no_signing_secret
     + BatchCancelled            batch_cancelled
     + IllegalTransition         illegal_transition
     + ClaimLost                 claim_lost
@@ -281,6 +287,12 @@ class UnreadablePicture(AudioError):
     code = "unreadable_picture"
 
 
+class AddressRefused(PermanentError):
+    """Strangers may not have this address connected to."""
+
+    code = "address_refused"
+
+
 class UnavailableProvider(PermanentError):
     """The networks cannot run on what the settings name."""
 
@@ -291,6 +303,12 @@ class TimedOut(PermanentError):
     """The work took longer than this installation allows."""
 
     code = "timed_out"
+
+
+class NeedsTooMuchMemory(PermanentError):
+    """The work needs more memory than this installation allows."""
+
+    code = "needs_too_much_memory"
 
 
 class KeepsCrashing(PermanentError):
@@ -312,6 +330,30 @@ class BatchNotFound(PermanentError):
     """There is no batch of this id."""
 
     code = "batch_not_found"
+
+
+class KeyNotFound(PermanentError):
+    """There is no such API key."""
+
+    code = "key_not_found"
+
+
+class EndpointNotFound(PermanentError):
+    """There is no webhook endpoint of this id."""
+
+    code = "endpoint_not_found"
+
+
+class DeliveryNotFound(PermanentError):
+    """There is no delivery of this id."""
+
+    code = "delivery_not_found"
+
+
+class NoSigningSecret(PermanentError):
+    """There is no secret here to sign webhooks with."""
+
+    code = "no_signing_secret"
 
 
 class BatchCancelled(PermanentError):

@@ -17,6 +17,9 @@ from mixdown.errors import INTERNAL, MixdownError, RetryableError
 _STATUS = {
     "job_not_found": HTTPStatus.NOT_FOUND,
     "batch_not_found": HTTPStatus.NOT_FOUND,
+    "endpoint_not_found": HTTPStatus.NOT_FOUND,
+    "delivery_not_found": HTTPStatus.NOT_FOUND,
+    "no_signing_secret": HTTPStatus.CONFLICT,
     "illegal_transition": HTTPStatus.CONFLICT,
     "batch_cancelled": HTTPStatus.CONFLICT,
     "source_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
