@@ -69,6 +69,30 @@ class Settings(BaseSettings):
     accepted_formats: str = Field(
         default="", description="Kinds of file accepted, such as `wav,flac,mp3`. Default: every kind there is."
     )
+    allow_internal_sources: str = Field(
+        default="",
+        description="Internal hosts and networks (`10.0.0.0/8`) that sources asked for through the API may lie "
+        "on, comma-separated; `*` for all.",
+    )
+    source_roots: str = Field(
+        default="",
+        description="Folders whose files may be asked for through the API by their path, comma-separated. "
+        "Default: none.",
+    )
+    source_buckets: str = Field(
+        default="",
+        description="Buckets whose objects may be asked for through the API, comma-separated. Default: none.",
+    )
+    job_memory_bytes: int = Field(
+        default=8 * 2**30,
+        ge=2**28,
+        description="Most memory that the process of a job may take, in bytes.",
+    )
+    job_time_s: float = Field(
+        default=4 * 3600.0,
+        gt=0,
+        description="Longest time that one stage of a job may take, in seconds.",
+    )
     fetch_timeout_s: float = Field(
         default=900.0, gt=0, description="Longest time a source may take to arrive, in seconds."
     )
@@ -94,6 +118,26 @@ class Settings(BaseSettings):
     )
     keep_results_days: float | None = Field(
         default=None, gt=0, description="Housekeeping deletes older results. Default: keep for ever."
+    )
+    prefect_url: str = Field(
+        default="",
+        description="Prefect's API, if the HTTP API is not to count as ready without it. Default: it does not matter.",
+    )
+    rate_limit: str = Field(
+        default="6000/minute",
+        description="Requests of one API key: `6000/minute`, several with commas; `off`: any number.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="`redis://…` that counts requests for all processes. Default: each counts for itself.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Web pages that may use the API from a browser: origins such as `https://app.example.com`, "
+        "comma-separated. Default: none.",
+    )
+    max_request_bytes: int = Field(
+        default=16 * 2**20, gt=0, description="Largest body of a request that is no upload, in bytes."
     )
     onnx_providers: str = Field(
         default="CPUExecutionProvider", description="ONNX Runtime execution providers, comma-separated."

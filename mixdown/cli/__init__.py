@@ -10,9 +10,11 @@ import typer
 
 from mixdown import __version__
 from mixdown.cli.analyze import analyze
+from mixdown.cli.api import api
 from mixdown.cli.batch import app as batch_app
 from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import app as jobs_app
+from mixdown.cli.keys import app as keys_app
 from mixdown.cli.presets import app as presets_app
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
@@ -45,9 +47,9 @@ def _main(
 
 
 #: The groups of commands, which may be plugged into as well.
-_GROUPS = {"presets": presets_app, "batch": batch_app, "jobs": jobs_app}
+_GROUPS = {"presets": presets_app, "batch": batch_app, "jobs": jobs_app, "keys": keys_app}
 
-for _command in (process, watch, transform, steps, analyze, probe, measure):
+for _command in (process, watch, transform, steps, analyze, probe, measure, api):
     app.command()(_command)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)
