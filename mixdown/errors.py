@@ -37,6 +37,8 @@
     + KeepsCrashing             keeps_crashing
     + JobNotFound               job_not_found
     + BatchNotFound             batch_not_found
+    + NoResult                  no_result
+    + FileNotFound              file_not_found
     + KeyNotFound               key_not_found
     + EndpointNotFound          endpoint_not_found
     + DeliveryNotFound          delivery_not_found
@@ -354,6 +356,18 @@ class NoSigningSecret(PermanentError):
     """There is no secret here to sign webhooks with."""
 
     code = "no_signing_secret"
+
+
+class NoResult(PermanentError):
+    """The job has delivered nothing."""
+
+    code = "no_result"
+
+
+class FileNotFound(PermanentError):
+    """There is no such file in this result."""
+
+    code = "file_not_found"
 
 
 class BatchCancelled(PermanentError):

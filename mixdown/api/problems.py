@@ -17,6 +17,8 @@ from mixdown.errors import INTERNAL, MixdownError, RetryableError
 _STATUS = {
     "job_not_found": HTTPStatus.NOT_FOUND,
     "batch_not_found": HTTPStatus.NOT_FOUND,
+    "no_result": HTTPStatus.CONFLICT,
+    "file_not_found": HTTPStatus.NOT_FOUND,
     "endpoint_not_found": HTTPStatus.NOT_FOUND,
     "delivery_not_found": HTTPStatus.NOT_FOUND,
     "no_signing_secret": HTTPStatus.CONFLICT,
