@@ -6,11 +6,14 @@ from fastapi import APIRouter, FastAPI
 
 from mixdown import __version__
 from mixdown.api.desk import Desk
+from mixdown.api.events import EventHub
 from mixdown.api.problems import Problem, answer_problems
+from mixdown.api.routes import events
+from mixdown.jobs.event_log import EventLog
 from mixdown.studio import Studio
 
 #: Of the modules of `mixdown.api.routes`.
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (events.router,)
 
 
 def create_app(studio: Studio) -> FastAPI:
@@ -22,6 +25,7 @@ def create_app(studio: Studio) -> FastAPI:
         responses={"default": {"model": Problem, "description": "What went wrong (RFC 9457)."}},
     )
     app.state.desk = Desk(studio=studio)
+    app.state.events = EventHub(EventLog(studio.jobs.engine))
     answer_problems(app)
     for router in ROUTERS:
         app.include_router(router)
