@@ -44,7 +44,7 @@ class Channel:
 
 
 def channels_from(text: str | None) -> dict[str, Channel]:
-    """The channels of `{"name": "url"}` or `{"name": {"url": …, "gateway": …}}`; InvalidRequest if it is not that."""
+    """The channels of `{"name": "url"}` or `{"name": {"url": …, "gateway": …}}`; else InvalidRequest."""
     if not text:
         return {}
     try:

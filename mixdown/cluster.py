@@ -27,6 +27,7 @@ from mixdown.errors import (
     PermanentError,
 )
 from mixdown.model import digest
+from mixdown.notices import tell_of_batch
 from mixdown.owner import is_alive
 from mixdown.settings import Settings
 from mixdown.storage import path_of
@@ -231,7 +232,10 @@ class _Sender:
 
     def _over(self) -> bool:
         """Whether nothing is left, there or elsewhere; the batch is then closed."""
-        return not self.queued and not self.running and self.shift.studio.jobs.close_batch(self.batch_id)
+        if self.queued or self.running or not self.shift.studio.jobs.close_batch(self.batch_id):
+            return False
+        tell_of_batch(self.shift.studio, self.batch_id)
+        return True
 
     def _send(self) -> None:
         """Send as many as have something to do, and some more, who will find it out by themselves."""

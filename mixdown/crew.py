@@ -22,6 +22,7 @@ import httpx
 from mixdown.errors import BatchCancelled, DatabaseUnavailable, HandDied, Interrupted, RetryableError
 from mixdown.jobs import Taken
 from mixdown.model import BatchRecord, Claim, Stage
+from mixdown.notices import tell_of_batch
 from mixdown.owner import host, is_alive
 from mixdown.studio import AtWork, Studio
 
@@ -185,7 +186,10 @@ class _Crew:
         """Whether nothing is left, here or elsewhere; the batch is then closed."""
         if self.running or self.queued or self.elsewhere:
             return False
-        return self.shift.studio.jobs.close_batch(self.batch_id)
+        if not self.shift.studio.jobs.close_batch(self.batch_id):
+            return False
+        tell_of_batch(self.shift.studio, self.batch_id)
+        return True
 
     def _fill(self, pool: ThreadPoolExecutor) -> None:
         """Take shards for those who have nothing to do."""

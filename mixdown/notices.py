@@ -46,6 +46,11 @@ def notify(studio: Studio, job_ids: Collection[UUID]) -> int:
     return deliver(studio, studio.jobs.take_deliveries(job_ids, datetime.now(UTC)))
 
 
+def tell_of_batch(studio: Studio, batch_id: UUID) -> int:
+    """Tell whoever wants to know of a whole batch, where it has ended."""
+    return deliver(studio, studio.jobs.take_digests(batch_id, datetime.now(UTC)))
+
+
 def deliver_waiting(studio: Studio) -> int:
     """Try every notification that is due once; returns how many were delivered."""
     delivered = 0
@@ -86,5 +91,6 @@ def _attempt(studio: Studio, noted: dict[str, Outage], delivery: Delivery) -> At
         noted[receiver] = studio.jobs.not_served(
             receiver, delivery.job_id or delivery.id, code="delivery_failed", detail=said
         )
-    logger.info("job %s: its notification has not arrived: %s", delivery.job_id, answer.summary)
+    what = f"job {delivery.job_id}" if delivery.job_id else f"batch {delivery.batch_id}"
+    logger.info("%s: its notification has not arrived: %s", what, answer.summary)
     return Attempt(delivery.id, False, answer.summary, retry_at(delivery.attempts + 1, datetime.now(UTC), answer))

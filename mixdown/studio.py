@@ -14,14 +14,18 @@ from tempfile import mkdtemp
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from mixdown.channels import ChannelNotifier, channels_from
+from mixdown.endpoints import Endpoints
 from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
 from mixdown.jobs import JobStore, migrate, open_engine
 from mixdown.model import Claim, JobResult, StoredObject
 from mixdown.owner import APART, is_alive, this_process
 from mixdown.progress import Progress
+from mixdown.reach import Reach
+from mixdown.receivers import Receivers
 from mixdown.settings import Settings
 from mixdown.storage import ObjectStore, S3Options, scratch_errors
-from mixdown.webhooks import Notifier, WebhookNotifier
+from mixdown.webhooks import Notifier
 
 AnyKey = TypeVar("AnyKey", bound=Hashable)
 
@@ -184,6 +188,18 @@ def s3_options(settings: Settings) -> S3Options:
     )
 
 
+def open_receivers(settings: Settings, jobs: JobStore) -> Receivers:
+    """Whoever can be told, as the settings name them."""
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+    named = settings.channels.get_secret_value() if settings.channels else None
+    return Receivers(
+        secret=secret,
+        channels=ChannelNotifier(channels_from(named)),
+        endpoints=Endpoints(jobs.engine),
+        guard=Reach(settings.allow_internal_webhooks).transport,
+    )
+
+
 def open_jobs(url: str) -> JobStore:
     """The ledger at this database address, its tables made or brought up to date."""
     engine = open_engine(url)
@@ -203,13 +219,13 @@ def open_studio(
 ) -> Studio:
     """Everything the settings name, opened; what is handed over takes the place of a setting."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
     reach = s3 or s3_options(settings)
+    ledger = jobs or open_jobs(settings.effective_database_url)
     return Studio(
         settings=settings,
-        jobs=jobs or open_jobs(settings.effective_database_url),
+        jobs=ledger,
         objects=objects or ObjectStore(settings.effective_results_url, s3=reach),
-        notifier=notifier or WebhookNotifier(secret),
+        notifier=notifier or open_receivers(settings, ledger),
         s3=reach,
         stopping=stopping or threading.Event(),
         at=at,

@@ -5,20 +5,32 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 from standardwebhooks import Webhook
 
 from mixdown import __version__
 from mixdown.deadline import Deadline
-from mixdown.errors import InvalidRequest
-from mixdown.model import ChannelTarget, Delivery, JobRecord, Rendition
+from mixdown.errors import AddressRefused, InvalidRequest
+from mixdown.jobs.payloads import payload_for
+from mixdown.model import ChannelTarget, Delivery
 from mixdown.web import retry_after_s, tls, web_origin
+
+__all__ = [
+    "Answer",
+    "LogNotifier",
+    "Notifier",
+    "WebhookNotifier",
+    "key_of",
+    "payload_for",
+    "receiver_of",
+    "retry_at",
+    "sign",
+]
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +50,10 @@ _WAITS = (
 _JITTER = 0.2  # of the wait, so that many jobs do not come back to a receiver in one moment
 _ANSWER_CHARACTERS = 200
 _GONE = 410
+
+#: Answers of a receiver that has too much to do, and how long it is left alone unless it says so itself.
+_BUSY, _BUSY_S = frozenset({429, 502, 504}), 60.0
+
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64  # Standard Webhooks
 
 
@@ -48,6 +64,7 @@ class Answer:
     ok: bool  #: the receiver has it
     summary: str  #: short, for the ledger and for people; no secrets
     final: bool = False  #: not delivered, and trying again is pointless
+    gone: bool = False  #: the receiver wants no more messages at all
     retry_after_s: float | None = None  #: the receiver asked for this much patience
 
 
@@ -59,56 +76,22 @@ class Notifier(Protocol):
         ...
 
 
-def payload_for(record: JobRecord) -> str:
-    """The message about a job that has ended, as JSON; an equal record gives equal bytes."""
-    if not record.status.ended or record.finished_at is None:
-        raise ValueError(f"job {record.id} has not ended")
-    error = {"code": record.error_code, "message": record.error_detail} if record.error_code else None
-    renditions = record.result.renditions if record.result else ()
-    message = {
-        "type": f"job.{record.status.value}",
-        "timestamp": record.finished_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "data": {
-            "job_id": str(record.id),
-            "batch_id": str(record.batch_id) if record.batch_id else None,
-            "status": record.status.value,
-            "filename": record.spec.filename,
-            "error": error,
-            "masters": [_master(rendition) for rendition in renditions],
-        },
-    }
-    # Escaped to ASCII: a file name may hold surrogates, which have no UTF-8.
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def _master(rendition: Rendition) -> dict[str, Any]:
-    return {
-        "uri": rendition.object.uri,
-        "delivered_uri": rendition.delivered_uri,
-        "sha256": rendition.object.sha256,
-        "size_bytes": rendition.object.size_bytes,
-        "format": rendition.output.format.value,
-        "integrated_lufs": _finite(rendition.after.integrated_lufs),
-        "true_peak_dbtp": _finite(rendition.after.true_peak_dbtp),
-    }
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no infinity: the level of silence is null."""
-    return round(value, 2) if math.isfinite(value) else None
-
-
-def sign(secret: str, delivery: Delivery, *, at: datetime | None = None) -> dict[str, str]:
-    """The Standard Webhooks headers of an attempt made at `at` (default: now)."""
+def sign(secret: str, delivery: Delivery, *others: str, at: datetime | None = None) -> dict[str, str]:
+    """The Standard Webhooks headers of an attempt made at `at` (default: now), signed with each secret."""
     at = at or datetime.now(UTC)
+    signatures = [
+        Webhook(key_of(each)).sign(str(delivery.id), at.astimezone(UTC), delivery.payload)
+        for each in (secret, *others)
+    ]
     return {
         "webhook-id": str(delivery.id),
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": _signer(secret).sign(str(delivery.id), at.astimezone(UTC), delivery.payload),
+        "webhook-signature": " ".join(signatures),
     }
 
 
-def _signer(secret: str) -> Webhook:
+def key_of(secret: str) -> bytes:
+    """The key of a `whsec_…` secret; InvalidRequest where it is none."""
     text = secret.removeprefix("whsec_")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -119,7 +102,7 @@ def _signer(secret: str) -> Webhook:
         raise InvalidRequest(
             f"The webhook secret is not `whsec_` and the base64 of {_MIN_KEY_BYTES} to {_MAX_KEY_BYTES} bytes."
         )
-    return Webhook(key)
+    return key
 
 
 class WebhookNotifier:
@@ -134,14 +117,20 @@ class WebhookNotifier:
         self, secret: str | None, *, timeout_s: float = 15.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         if secret is not None:
-            _signer(secret)
+            key_of(secret)
         self._secret = secret
         self._timeout_s = timeout_s
         self._transport = transport
 
     def deliver(self, delivery: Delivery) -> Answer:
         """Post the message once. 2xx is delivered, 410 is final, all else may be tried again."""
-        if self._secret is None:
+        return self.post(delivery, delivery.target.address, [self._secret] if self._secret else [])
+
+    def post(
+        self, delivery: Delivery, url: str, secrets: Sequence[str], *, transport: httpx.BaseTransport | None = None
+    ) -> Answer:
+        """`deliver` to this address, signed with these secrets."""
+        if not secrets:
             return Answer(
                 ok=False,
                 final=True,
@@ -150,13 +139,13 @@ class WebhookNotifier:
         headers = {
             "content-type": "application/json",
             "user-agent": f"mixdown/{__version__}",
-            **sign(self._secret, delivery),
+            **sign(secrets[0], delivery, *secrets[1:]),
         }
         try:
             with (
                 Deadline(self._timeout_s) as deadline,
                 httpx.Client(
-                    transport=self._transport,
+                    transport=transport or self._transport,
                     timeout=self._timeout_s,
                     verify=tls(),
                     trust_env=False,
@@ -164,13 +153,15 @@ class WebhookNotifier:
                 ) as client,
                 client.stream(
                     "POST",
-                    delivery.target.address,
+                    url,
                     content=delivery.payload.encode(),
                     headers=headers,
                     extensions={"trace": deadline.trace},
                 ) as response,
             ):
                 return _answer(response)
+        except AddressRefused as error:
+            return Answer(ok=False, final=True, summary=error.message)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             return Answer(ok=False, final=True, summary="The address is not one that can be sent to.")
         except httpx.TimeoutException:
@@ -189,11 +180,16 @@ def _answer(response: httpx.Response) -> Answer:
     if response.is_success:
         return Answer(ok=True, summary=status)
     excerpt = _excerpt(response)
+    patience_s = retry_after_s(response.headers, datetime.now(UTC))
+    if patience_s is None and response.status_code in _BUSY:
+        patience_s = _BUSY_S
+    gone = response.status_code == _GONE
     return Answer(
         ok=False,
-        final=response.status_code == _GONE,
+        final=gone,
+        gone=gone,
         summary=f"{status}: {excerpt}" if excerpt else status,
-        retry_after_s=retry_after_s(response.headers, datetime.now(UTC)),
+        retry_after_s=patience_s,
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, literal, literal_column, or_, sele
 
 from mixdown.db.tables import Batch, BatchJob, Job, OutageRow
 from mixdown.errors import BatchNotFound, IllegalTransition, InvalidRequest
-from mixdown.jobs import shifts
+from mixdown.jobs import shifts, telling
 from mixdown.jobs.rows import INSERT, note
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import BatchProgress, BatchRecord, Priority, Status, Target
@@ -195,6 +195,9 @@ def cancel(connection: Connection, batch_id: UUID, now: datetime) -> int:
         )
     )
     note(connection, called_off, "cancelled", now, "with its batch")
+    telling.of_cancelled(connection, called_off, now)
+    if called_off and not sum(left(connection, batch_id)):
+        telling.of_batch(connection, batch_id, now)
     return len(called_off)
 
 
@@ -225,6 +228,7 @@ def close(connection: Connection, batch_id: UUID, now: datetime) -> bool:
     if sum(left(connection, batch_id)):
         return False
     connection.execute(update(Batch).where(Batch.id == batch_id).values(closed_at=now))
+    telling.of_batch(connection, batch_id, now)
     return True
 
 

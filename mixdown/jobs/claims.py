@@ -27,7 +27,7 @@ from sqlalchemy import (
 from mixdown.db.columns import Json, UtcDateTime, json_merge
 from mixdown.db.tables import Job
 from mixdown.errors import ClaimLost, IllegalTransition
-from mixdown.jobs import outbox, results
+from mixdown.jobs import outbox, results, telling
 from mixdown.jobs.rows import RECORD, note, read_job, to_record
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import Claim, Delivery, JobRecord, JobResult, Stage, Status
@@ -221,7 +221,9 @@ def cancel(connection: Connection, job_id: UUID, now: datetime) -> JobRecord:
             return job
         raise IllegalTransition(f"Job {job_id} has already {job.status.value}, so it cannot be cancelled.")
     note(connection, [job_id], "cancelled", now)
-    return to_record(row)
+    job = to_record(row)
+    telling.of_job(connection, job, now)
+    return job
 
 
 def reap(connection: Connection, *, lease_s: float, now: datetime) -> list[UUID]:
@@ -259,6 +261,7 @@ def _end(
         raise _lost(held, job)
     job = to_record(row)
     outbox.add(connection, deliveries, held.fence, now)
+    telling.of_job(connection, job, now)
     note(connection, [held.job_id], status.value, now, job.error_code)
     if job.result is not None:
         results.keep(connection, job.result, now)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from mixdown.db.tables import DeliveryRow
-from mixdown.jobs.rows import note
+from mixdown.db.tables import Batch, DeliveryAttempt, DeliveryRow, Job
+from mixdown.jobs.rows import INSERT, note
 from mixdown.model import Delivery, digest
 
 #: For how long what was taken is its taker's alone: a hundred receivers that keep silent, eight at a time.
@@ -19,7 +19,12 @@ DELIVERY_LEASE_S = 300.0
 
 _FIELDS = tuple(field.name for field in fields(Delivery))
 _ADD = insert(DeliveryRow)
-_COLUMNS = tuple(getattr(DeliveryRow, name) for name in _FIELDS)
+_ADD_ONCE = {name: insert_of(DeliveryRow).on_conflict_do_nothing() for name, insert_of in INSERT.items()}
+_ASKED_WITH = func.coalesce(
+    select(Job.key_id).where(Job.id == DeliveryRow.job_id).scalar_subquery(),
+    select(Batch.key_id).where(Batch.id == DeliveryRow.batch_id).scalar_subquery(),
+).label("key_id")
+_COLUMNS = tuple(_ASKED_WITH if name == "key_id" else getattr(DeliveryRow, name) for name in _FIELDS)
 _DUE = (
     select(*_COLUMNS)
     .where(DeliveryRow.next_attempt_at.is_not(None))
@@ -38,15 +43,19 @@ class Attempt:
     made: bool = True  #: False: its receiver is known to be down, so it was not asked
 
 
-def add(connection: Connection, deliveries: Sequence[Delivery], fence: int, now: datetime) -> None:
-    """Write notifications down, due now unless they say when."""
+def add(
+    connection: Connection, deliveries: Sequence[Delivery], fence: int, now: datetime, *, once: bool = False
+) -> None:
+    """Write notifications down, due now unless they say when; `once`: those that are there stay as they are."""
     rows = [
         {
             "id": delivery.id,
             "job_id": delivery.job_id,
+            "batch_id": delivery.batch_id,
+            "endpoint_id": delivery.endpoint_id,
             "fence": fence,
             "target": delivery.target,
-            "target_digest": digest(delivery.target.model_dump(mode="json")),
+            "target_digest": _digest(delivery),
             "payload": delivery.payload,
             "created_at": now,
             "next_attempt_at": delivery.next_attempt_at or now,
@@ -54,7 +63,13 @@ def add(connection: Connection, deliveries: Sequence[Delivery], fence: int, now:
         for delivery in deliveries
     ]
     if rows:
-        connection.execute(_ADD, rows)
+        connection.execute(_ADD_ONCE[connection.dialect.name] if once else _ADD, rows)
+
+
+def _digest(delivery: Delivery) -> str:
+    """What is said once for one ending: to a target, and to an endpoint even where its address is the same."""
+    target = delivery.target.model_dump(mode="json")
+    return digest(target) if delivery.endpoint_id is None else digest(target, str(delivery.id))
 
 
 def of_job(connection: Connection, job_id: UUID) -> list[Delivery]:
@@ -78,9 +93,16 @@ def take_of_jobs(
     return _take(connection, of_these, now, lease_s)
 
 
+def take_of_batch(connection: Connection, batch_id: UUID, now: datetime, lease_s: float) -> list[Delivery]:
+    """`take_due` for what is said of a batch as a whole."""
+    of_it = _DUE.where(DeliveryRow.batch_id == batch_id, DeliveryRow.next_attempt_at <= now)
+    return _take(connection, of_it, now, lease_s)
+
+
 def _take(connection: Connection, chosen: Select[Any], now: datetime, lease_s: float) -> list[Delivery]:
     """Take these but those that another process is just taking; a taker that dies leaves them due again."""
-    taken = [_to_delivery(row) for row in connection.execute(chosen.with_for_update(skip_locked=True))]
+    locked = chosen.with_for_update(skip_locked=True, of=DeliveryRow)
+    taken = [_to_delivery(row) for row in connection.execute(locked)]
     if taken:
         until = now + timedelta(seconds=lease_s)
         ids = [delivery.id for delivery in taken]
@@ -90,7 +112,16 @@ def _take(connection: Connection, chosen: Select[Any], now: datetime, lease_s: f
 
 
 def record_attempts(connection: Connection, attempts: Sequence[Attempt], now: datetime) -> None:
-    """Note how attempts went; what was delivered stays delivered."""
+    """Note how attempts went, each in a row of its own; what was delivered stays delivered."""
+    ids = [each.delivery_id for each in attempts if each.made]
+    known = set(connection.scalars(select(DeliveryRow.id).where(DeliveryRow.id.in_(ids))))
+    made = [
+        {"delivery_id": each.delivery_id, "at": now, "delivered": each.delivered, "answer": each.answer}
+        for each in attempts
+        if each.made and each.delivery_id in known
+    ]
+    if made:
+        connection.execute(insert(DeliveryAttempt), made)
     for attempt in attempts:
         job_id = connection.scalar(
             update(DeliveryRow)

@@ -220,6 +220,11 @@ class JobStore(BatchStore):
         with writing(self._engine) as connection:
             return outbox.take_of_jobs(connection, job_ids, now, lease_s)
 
+    def take_digests(self, batch_id: UUID, now: datetime, *, lease_s: float = DELIVERY_LEASE_S) -> Deliveries:
+        """`due_deliveries` for what is said of a batch as a whole."""
+        with writing(self._engine) as connection:
+            return outbox.take_of_batch(connection, batch_id, now, lease_s)
+
     def record_attempt(
         self, delivery_id: UUID, *, delivered: bool, answer: str, next_attempt_at: datetime | None = None
     ) -> None:

@@ -147,3 +147,4 @@ class Delivery:
     next_attempt_at: datetime | None = None  #: None once it is delivered or given up
     delivered_at: datetime | None = None
     last_answer: str | None = None
+    key_id: UUID | None = None  #: the API key that its job or batch was asked for with

@@ -170,10 +170,11 @@ def test_the_log_always_works(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "wait_s"), [("60", 60), ("1", 5), ("999999999", 86_400), ("9" * 500, 86_400), ("soon", 5), ("-5", 5)]
+    ("header", "wait_s"),
+    [("60", 60), ("1", 5), ("999999999", 86_400), ("9" * 500, 86_400), ("soon", 60), ("-5", 60)],
 )
 def test_a_receiver_may_ask_for_patience(httpserver: HTTPServer, header: str, wait_s: float) -> None:
-    """Retry-After makes a wait longer, up to a day, and never shorter."""
+    """Retry-After makes a wait longer, up to a day, and never shorter; 429 without it means a minute."""
     httpserver.expect_request("/hook").respond_with_data("", status=429, headers={"retry-after": header})
 
     assert retry_at(1, NOW, sent(httpserver.url_for("/hook"))) == NOW + timedelta(seconds=wait_s)
