@@ -76,6 +76,9 @@ class Place(Protocol):
     def sync(self, names: Collection[str]) -> None:
         """Make these objects survive a power cut."""
 
+    def signed_url(self, name: str, *, filename: str, expires_s: int) -> str | None:
+        """An address at which anybody may fetch an object for so long, under this name; None: not here."""
+
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
 

@@ -228,6 +228,11 @@ class ObjectStore:
         media_type = found.media_type if found else None
         return _stored(uri, sha256, size_bytes, media_type or "application/octet-stream")
 
+    def signed_url(self, obj: StoredObject, *, filename: str, expires_s: int) -> str | None:
+        """An address at which anybody may fetch the object for a while, under a name; None: no such thing here."""
+        with self._translated(self._place):
+            return self._place.signed_url(self._name(obj.uri), filename=filename, expires_s=expires_s)
+
     def delete(self, uri: str) -> None:
         """Remove the object at `uri`; that it is gone already is fine."""
         with self._translated(self._place):
