@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, computed_field
@@ -93,6 +94,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Longest time that one stage of a job may take, in seconds.",
     )
+    delivery_places: str = Field(
+        default="",
+        description="Folders and `s3://` prefixes that masters asked for through the API may be delivered to, "
+        "comma-separated. Default: none.",
+    )
     fetch_timeout_s: float = Field(
         default=900.0, gt=0, description="Longest time a source may take to arrive, in seconds."
     )
@@ -138,6 +144,11 @@ class Settings(BaseSettings):
     )
     max_request_bytes: int = Field(
         default=16 * 2**20, gt=0, description="Largest body of a request that is no upload, in bytes."
+    )
+    supabase: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Publish jobs and batches to Supabase Realtime and secure every table: `on`, `off`, or `auto`, "
+        "where the database is one of Supabase's.",
     )
     onnx_providers: str = Field(
         default="CPUExecutionProvider", description="ONNX Runtime execution providers, comma-separated."

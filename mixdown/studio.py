@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
 from mixdown.channels import ChannelNotifier, channels_from
@@ -200,10 +200,10 @@ def open_receivers(settings: Settings, jobs: JobStore) -> Receivers:
     )
 
 
-def open_jobs(url: str) -> JobStore:
+def open_jobs(url: str, *, supabase: Literal["auto", "on", "off"] = "auto") -> JobStore:
     """The ledger at this database address, its tables made or brought up to date."""
     engine = open_engine(url)
-    migrate(engine)
+    migrate(engine, supabase_mode=supabase)
     return JobStore(engine)
 
 
@@ -220,7 +220,7 @@ def open_studio(
     """Everything the settings name, opened; what is handed over takes the place of a setting."""
     settings.home.mkdir(parents=True, exist_ok=True)
     reach = s3 or s3_options(settings)
-    ledger = jobs or open_jobs(settings.effective_database_url)
+    ledger = jobs or open_jobs(settings.effective_database_url, supabase=settings.supabase)
     return Studio(
         settings=settings,
         jobs=ledger,

@@ -75,6 +75,7 @@ class PostgresServer:
             "full_page_writes": "off",
             "max_connections": "100",
             "shared_buffers": "32MB",
+            "wal_level": "logical",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._home / "log").open("ab") as log:
