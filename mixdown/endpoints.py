@@ -11,19 +11,23 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, Row, delete, select, update
+from sqlalchemy import Engine, Row, delete, func, insert, select, update
 
 from mixdown.db import engine as database
 from mixdown.db.engine import reading, writing
 from mixdown.db.front_door import WebhookEndpoint
-from mixdown.errors import EndpointNotFound
+from mixdown.errors import EndpointNotFound, InvalidRequest
 from mixdown.jobs import outbox
+from mixdown.jobs.pages import Place
 from mixdown.jobs.payloads import sample_for
 from mixdown.model import Delivery, WebhookTarget
 from mixdown.webhooks import key_of
 
 #: For so long after a rotation messages are signed with the secret before as well.
 BOTH_FOR = timedelta(hours=24)
+
+#: Endpoints of a key: every job that ends is a message to each.
+_MOST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +86,21 @@ class Endpoints:
                 disabled_why=None,
             )
             values = {name: getattr(endpoint, name) for name in _FIELDS}
-            connection.execute(WebhookEndpoint.__table__.insert(), values | {"events": list(events)})  # type: ignore[attr-defined]
+            theirs = WebhookEndpoint.key_id.is_not_distinct_from(key_id)
+            if (connection.scalar(select(func.count()).where(theirs)) or 0) >= _MOST:
+                raise InvalidRequest(f"There are {_MOST} endpoints already, which is as many as there may be.")
+            connection.execute(insert(WebhookEndpoint), values | {"events": list(events)})
         return endpoint
 
-    def list(self, owner: UUID | None, *, limit: int = 100, after: UUID | None = None) -> list[Endpoint]:
-        """Endpoints by id, those of a key or everybody's; `after` is the last of the page before."""
-        chosen = select(*_COLUMNS).order_by(WebhookEndpoint.id).limit(limit)
+    def list(self, owner: UUID | None, *, limit: int = 100, behind: Place | None = None) -> list[Endpoint]:
+        """Endpoints, newest first, those of a key or everybody's."""
+        order = (WebhookEndpoint.created_at.desc(), WebhookEndpoint.id.desc())
+        chosen = select(*_COLUMNS).order_by(*order).limit(limit)
         if owner is not None:
             chosen = chosen.where(WebhookEndpoint.key_id == owner)
-        if after is not None:
-            chosen = chosen.where(WebhookEndpoint.id > after)
+        if behind is not None:
+            as_old = (WebhookEndpoint.created_at == behind.created_at) & (WebhookEndpoint.id < behind.id)
+            chosen = chosen.where((WebhookEndpoint.created_at < behind.created_at) | as_old)
         with reading(self._engine) as connection:
             return [_to_endpoint(row) for row in connection.execute(chosen)]
 
