@@ -36,6 +36,7 @@ from mixdown.web import retry_after_s, tls, web_origin
 
 if TYPE_CHECKING:
     from mixdown.storage.s3 import S3Bucket
+    from mixdown.strangers import Strangers
 
 _CHUNK_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
@@ -70,28 +71,38 @@ def fetch(
     timeout_s: float,
     transport: httpx.BaseTransport | None = None,
     check: Check = lambda: None,
+    strangers: Strangers | None = None,
 ) -> Fetched:
     """Read a source to its end, checked and hashed; a remote one is written to the file `to`.
 
     A local source is not copied: the path of the result is its own. Nothing is left at `to` after an
     error. `transport` is the seam for who wants a say in which addresses are connected to; `check` is called
-    with every chunk, and what it raises ends the reading.
+    with every chunk, and what it raises ends the reading. With `strangers`, only what they may name is fetched,
+    and a local source is copied too: nobody swaps it for another one later.
 
     Raises
     ------
-    SourceNotFound, SourceForbidden, NotARegularFile, EmptyFile, SourceTooLarge, SourceChanged, InvalidRequest
+    SourceNotFound, SourceForbidden, AddressRefused, NotARegularFile, EmptyFile, SourceTooLarge, SourceChanged,
+    InvalidRequest
     SourceUnavailable, ScratchFull
         Worth trying again.
     """
     name = source.name
     if "\0" in source.uri:
         raise InvalidRequest(f"The address of {name} is not one that can be fetched.")
+    if strangers is not None:
+        strangers.check(source)
+        transport = transport or strangers.transport()
     path = path_of(source.uri)
-    if path is not None:
+    if path is not None and strangers is None:
         return _as_claimed(_local(path, source, limits, check), source)
     with ExitStack() as on_error:
         on_error.callback(to.unlink, missing_ok=True)
-        fetched = _as_claimed(_copied(source, to, limits, s3, timeout_s, transport, check), source)
+        if path is not None and strangers is not None:
+            fetched = _local(path, source, limits, check, strangers, to)
+        else:
+            fetched = _copied(source, to, limits, s3, timeout_s, transport, check)
+        _as_claimed(fetched, source)
         on_error.pop_all()
         return fetched
 
@@ -143,21 +154,32 @@ def _as_claimed(fetched: Fetched, source: Source) -> Fetched:
 # -- local ----------------------------------------------------------------------------------------
 
 
-def _local(path: Path, source: Source, limits: Limits, check: Check) -> Fetched:
+def _local(
+    path: Path,
+    source: Source,
+    limits: Limits,
+    check: Check,
+    strangers: Strangers | None = None,
+    to: Path | None = None,
+) -> Fetched:
+    """A file read to its end, and copied where there is a place for a copy."""
     name = source.name
-    fd = open_regular(path, name=name)
-    try:
+    with ExitStack() as stack:
+        fd = strangers.open(path, name) if strangers else open_regular(path, name=name)
+        stack.callback(os.close, fd)
+        stack.enter_context(scratch_errors())
+        copy = stack.enter_context(to.open("wb")) if to is not None else None
         before = os.fstat(fd)
         sink = _Sink(name, limits, declared_bytes=before.st_size)
         while chunk := os.read(fd, _CHUNK_BYTES):
             sink.take(chunk)
+            if copy is not None:
+                copy.write(chunk)
             check()
         after = os.fstat(fd)
-    finally:
-        os.close(fd)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SourceUnavailable(f"{name} is still being written.")
-    return sink.fetched(path, source.filename or path.name)
+    return sink.fetched(to or path, source.filename or path.name)
 
 
 # -- remote ---------------------------------------------------------------------------------------

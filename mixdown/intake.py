@@ -10,7 +10,8 @@ from mixdown.errors import KeepsCrashing
 from mixdown.fetch import Fetched, fetch
 from mixdown.findings import Material, Validated, completed
 from mixdown.model import Advanced, Claim, JobRecord, Source, Stage, StoredObject
-from mixdown.storage import material_key, source_key
+from mixdown.storage import material_key, path_of, source_key
+from mixdown.strangers import Strangers
 from mixdown.studio import Studio
 
 #: How many processes may die over a job before it is left alone.
@@ -26,10 +27,11 @@ def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     spec = record.spec
     steps = effective_steps(spec.work)  # a chain that makes no sense is refused before anything is fetched
     with studio.workspace() as folder:
-        fetched = fetched_into(studio, spec.source, folder / "source")
+        strangers = Strangers(studio.settings, studio.objects) if spec.from_outside else None
+        fetched = fetched_into(studio, spec.source, folder / "source", strangers)
         probed = probe(fetched.path, name=spec.filename, limits=studio.settings.limits)
         others = [
-            (source, fetched_into(studio, source, folder / f"material-{index}"))
+            (source, fetched_into(studio, source, folder / f"material-{index}", strangers))
             for index, source in enumerate(materials_of(steps))
         ]
         folder_of_presets = studio.settings.effective_presets
@@ -54,8 +56,11 @@ def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     return Advanced(claim=claim, stage=Stage.validate, work={"validated": found.as_work()})
 
 
-def fetched_into(studio: Studio, source: Source, path: Path) -> Fetched:
-    """A source as a local file; one that lies on this machine is read where it lies."""
+def fetched_into(studio: Studio, source: Source, path: Path, strangers: Strangers | None = None) -> Fetched:
+    """A source as a local file; one that lies on this machine is read where it lies.
+
+    With `strangers`, it has to be one that they may name, or have sent.
+    """
     return fetch(
         source,
         path,
@@ -63,6 +68,7 @@ def fetched_into(studio: Studio, source: Source, path: Path) -> Fetched:
         s3=studio.s3,
         timeout_s=studio.settings.fetch_timeout_s,
         check=studio.check,
+        strangers=None if strangers is None or strangers.sent(source) else strangers,
     )
 
 
@@ -75,7 +81,8 @@ def _reachable(
     all work happens on this machine. Everything else is copied under the job's own prefix.
     """
     scheme = source.uri.partition("://")[0].lower()
-    in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local)
+    lies_here = fetched.path == path_of(source.uri)  # and is no copy
+    in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local and lies_here)
     if in_place or not needed:
         return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
     return studio.objects.put_file(

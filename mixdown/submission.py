@@ -75,7 +75,7 @@ def accept(
     while chunk := list(islice(requests, _CHUNK)):
         versions = versions_of([item for _, item in chunk], studio.s3)
         asked = [
-            _asked(studio, spec, item, key_of(spec, version))
+            asked_of(studio, spec, item, key_of(spec, version))
             for (spec, item), version in zip(chunk, versions, strict=True)
         ]
         if share:
@@ -89,7 +89,7 @@ def accept_keyed(
     studio: Studio, requests: Iterable[tuple[JobSpec, Item, str]], *, batch_id: UUID, share: bool = False
 ) -> list[JobRecord]:
     """Write a few requests down under keys of the caller's, who knows a job by something else than its request."""
-    asked = [_asked(studio, spec, item, key) for spec, item, key in requests]
+    asked = [asked_of(studio, spec, item, key) for spec, item, key in requests]
     return studio.jobs.submit(_shared(studio, asked) if share else asked, batch_id=batch_id)
 
 
@@ -100,12 +100,14 @@ def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = 
     """
     key_of = Keys(studio)
     items = [Item(source=spec.source, size_bytes=size_hint_bytes(spec.source)) for spec in specs]
-    asked = [_asked(studio, spec, item, key_of(spec)) for spec, item in zip(specs, items, strict=True)]
+    asked = [asked_of(studio, spec, item, key_of(spec)) for spec, item in zip(specs, items, strict=True)]
     return _submitted(studio, asked, batch_id).records
 
 
-def _asked(studio: Studio, spec: JobSpec, item: Item, key: str) -> Asked:
-    return Asked(spec=spec, key=key, size_bytes=item.size_bytes, origin=_origin(studio, spec.source))
+def asked_of(studio: Studio, spec: JobSpec, item: Item, key: str, key_id: UUID | None = None) -> Asked:
+    """A request as the ledger takes it, under a key, with what is known of its source."""
+    origin = _origin(studio, spec.source)
+    return Asked(spec=spec, key=key, size_bytes=item.size_bytes, origin=origin, key_id=key_id)
 
 
 def _origin(studio: Studio, source: Source) -> str:
@@ -259,7 +261,7 @@ class Keys:
 
     def __call__(self, spec: JobSpec, version: str | None = None) -> str:
         # By identity: requests of one batch are copies that share all but their source.
-        mark = (id(spec.work), id(spec.outputs), spec.deliver_to, id(spec.notify))
+        mark = (id(spec.work), id(spec.outputs), spec.deliver_to, id(spec.notify), spec.from_outside)
         if mark not in self._shared:
             if len(self._shared) >= _REMEMBERED:  # rows with parameters of their own share nothing
                 self._shared.clear()

@@ -59,7 +59,7 @@ _PLAYLIST = re.compile(
 )
 
 
-def open_regular(path: Path, *, name: str) -> int:
+def open_regular(path: Path, *, name: str, folder_fd: int | None = None) -> int:
     """Open a regular file for reading, without following a link at its last component or waiting on a pipe.
 
     Parameters
@@ -67,6 +67,8 @@ def open_regular(path: Path, *, name: str) -> int:
     path : Path
     name : str
         What its owner calls it; the only name in a message.
+    folder_fd : int or None
+        The folder, opened, that a relative path starts from.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def open_regular(path: Path, *, name: str) -> int:
     SourceNotFound, SourceForbidden, NotARegularFile, EmptyFile
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceNotFound(f"{name} does not exist.") from error
     except PermissionError as error:

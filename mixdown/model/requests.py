@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
 
@@ -196,6 +197,11 @@ class JobSpec(Request):
         description="A folder or `s3://` prefix that gets a copy under the recording's own name.",
     )
     notify: tuple[Target, ...] = ()
+    from_outside: bool = Field(
+        default=False,
+        exclude_if=operator.not_,  # as ever where it is not set: a request keeps its digest
+        description="Set by the API: what strangers may not have read is refused.",
+    )
 
     @property
     def filename(self) -> str:
