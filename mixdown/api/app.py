@@ -8,13 +8,26 @@ from mixdown import __version__
 from mixdown.api.checkup import checkup_of
 from mixdown.api.desk import Desk
 from mixdown.api.events import EventHub
+from mixdown.api.limits import Limiter
+from mixdown.api.openapi import describe
 from mixdown.api.problems import Problem, answer_problems
-from mixdown.api.routes import events, health
+from mixdown.api.routes import batches, catalog, deliveries, endpoints, events, health, jobs
+from mixdown.api.shield import surround
+from mixdown.audit import AuditLog
 from mixdown.jobs.event_log import EventLog
+from mixdown.keys import KeyRing, KeyStore
 from mixdown.studio import Studio
 
 #: Of the modules of `mixdown.api.routes`.
-ROUTERS: tuple[APIRouter, ...] = (events.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    batches.router,
+    catalog.router,
+    deliveries.router,
+    endpoints.router,
+    events.router,
+    health.router,
+    jobs.router,
+)
 
 
 def create_app(studio: Studio, *, open_to_all: bool = False) -> FastAPI:
@@ -25,10 +38,19 @@ def create_app(studio: Studio, *, open_to_all: bool = False) -> FastAPI:
         description="Recordings in, broadcast-ready masters out, with proof.",
         responses={"default": {"model": Problem, "description": "What went wrong (RFC 9457)."}},
     )
-    app.state.desk = Desk(studio=studio)
+    audit = AuditLog(studio.jobs.engine)
+    app.state.desk = Desk(
+        studio=studio,
+        keys=KeyRing(KeyStore(studio.jobs.engine)),
+        limiter=Limiter(studio.settings),
+        audit=audit,
+        open_to_all=open_to_all,
+    )
+    surround(app, studio.settings, audit, open_to_all=open_to_all)
     app.state.events = EventHub(EventLog(studio.jobs.engine))
     app.state.checkup = checkup_of(studio)
     answer_problems(app)
     for router in ROUTERS:
         app.include_router(router)
+    describe(app)
     return app

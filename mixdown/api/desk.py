@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
+from anyio import to_thread
 from fastapi import Depends, Request, Security
-from fastapi.security import SecurityScopes
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from starlette.exceptions import HTTPException
 
+from mixdown.api.limits import Allowance, Limiter
+from mixdown.audit import AuditLog
+from mixdown.keys import SCOPES, Key, KeyRing
 from mixdown.studio import Studio
 
-#: What a key may be for.
-SCOPES = {
-    "read": "See one's own jobs, batches and results.",
-    "write": "Ask for jobs, call them off, try them again.",
-    "admin": "See and do the same with everybody's.",
-}
+_BEARER = HTTPBearer(auto_error=False, description="`mixdown keys create` makes one.", bearerFormat="mxd_…")
+_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key, in a header of its own.")
+
+#: How a key is to be shown.
+_CHALLENGE = 'Bearer realm="mixdown"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,10 @@ class Desk:
     """The ports of the API, opened once."""
 
     studio: Studio
+    keys: KeyRing
+    limiter: Limiter
+    audit: AuditLog
+    open_to_all: bool  #: no keys are asked for: only where nobody but this machine can ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +59,55 @@ def desk(request: Request) -> Desk:
     return found
 
 
-def caller(request: Request, wanted: SecurityScopes) -> Caller:
-    """Who is asking, if they may ask for this at all."""
-    return Caller(
-        key_id=None,
-        scopes=frozenset(SCOPES),
-        address=request.client.host if request.client else "",
-        request_id=request.headers.get("x-request-id", ""),
+async def caller(
+    request: Request,
+    wanted: SecurityScopes,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+    header: Annotated[str | None, Depends(_HEADER)],
+) -> Caller:
+    """Who is asking, if they may ask for this at all, and now."""
+    at = desk(request)
+    address = request.client.host if request.client else ""
+    key = None
+    if not at.open_to_all:
+        key = await _identified(request, at, bearer.credentials if bearer else header, address)
+        missing = set() if "admin" in key.scopes else set(wanted.scopes) - key.scopes
+        if missing:
+            scope = " ".join(sorted(missing))
+            challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+            raise HTTPException(
+                403, f"This key is not for that: it is no {scope} key.", {"www-authenticate": challenge}
+            )
+    found = Caller(
+        key_id=key.id if key else None,
+        scopes=key.scopes if key else frozenset(SCOPES),
+        address=address,
+        request_id=getattr(request.state, "request_id", ""),
     )
+    request.state.caller = found
+    return found
+
+
+async def _identified(request: Request, at: Desk, secret: str | None, address: str) -> Key:
+    """The key that is shown, which may ask this often."""
+    if not secret:
+        raise HTTPException(401, "A key is needed: Authorization: Bearer mxd_…", {"www-authenticate": _CHALLENGE})
+    key = at.keys.remembered(secret) or await to_thread.run_sync(at.keys.find, secret)
+    if key is None:
+        _grant(request, await at.limiter.guess(address), "Too many keys that are none.")
+        challenge = f'{_CHALLENGE}, error="invalid_token"'
+        raise HTTPException(401, "This is not a key that opens anything here.", {"www-authenticate": challenge})
+    _grant(request, await at.limiter.ask(str(key.id)), "Too many requests with this key.")
+    return key
+
+
+def _grant(request: Request, allowance: Allowance | None, refusal: str) -> None:
+    """Have the answer tell what is left; nothing left is a 429."""
+    if allowance is None:
+        return
+    request.state.allowance = allowance
+    if not allowance.granted:
+        raise HTTPException(429, refusal)
 
 
 TheDesk = Annotated[Desk, Depends(desk)]

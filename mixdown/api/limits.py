@@ -12,7 +12,7 @@ from typing import Any
 from anyio import to_thread
 from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from mixdown.errors import InvalidRequest
@@ -109,7 +109,7 @@ def _redis(settings: Settings) -> SlidingWindowCounterRateLimiter | None:
         return None
     bounds: dict[str, Any] = {"socket_timeout": _REDIS_WITHIN_S, "socket_connect_timeout": _REDIS_WITHIN_S}
     try:
-        storage: Storage = storage_from_string(
+        storage = RedisStorage(
             settings.redis_url.get_secret_value(), wrap_exceptions=True, key_prefix="mixdown", **bounds
         )
     except (ConfigurationError, ValueError) as error:

@@ -22,5 +22,5 @@ def studio(tmp_path: Path) -> Studio:
 @pytest.fixture
 def client(studio: Studio) -> Iterator[TestClient]:
     """A client on this machine, where no keys are asked for."""
-    with TestClient(create_app(studio), raise_server_exceptions=False) as client:
+    with TestClient(create_app(studio, open_to_all=True), raise_server_exceptions=False) as client:
         yield client

@@ -60,7 +60,7 @@ def end_badly(studio: Studio, claim: Claim) -> JobRecord:
 @contextmanager
 def served(studio: Studio) -> Iterator[str]:
     """The address of a real server in a thread."""
-    app = create_app(studio)
+    app = create_app(studio, open_to_all=True)
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
