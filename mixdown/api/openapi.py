@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from mixdown.api.bodies import with_bodies
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _MEDIA_TYPE = "application/problem+json"
 _FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")
 
 
-def describe(app: FastAPI) -> None:
-    """Have this app hand out the document of its routes, made when it is first asked for."""
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]] = ()) -> None:
+    """Have this app hand out the document of its routes and of bodies they read themselves, made when asked for."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(
                 title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
             )
-            app.openapi_schema = _true(made)
+            app.openapi_schema = _true(with_bodies(made, bodies))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
