@@ -24,6 +24,7 @@ from mixdown.fetch import fetch
 from mixdown.manifest_row import COLUMNS, Row, column, no_column, row_of
 from mixdown.model import Limits, Source
 from mixdown.storage import S3Options, path_of
+from mixdown.strangers import Strangers
 
 __all__ = ["COLUMNS", "Row", "read_manifest"]
 
@@ -41,7 +42,11 @@ Cells = tuple[int, Mapping[str, Any] | InvalidRequest]
 
 
 def read_manifest(
-    place: str, *, s3: S3Options | None = None, check: Callable[[Mapping[str, Any]], object] | None = None
+    place: str,
+    *,
+    s3: S3Options | None = None,
+    check: Callable[[Mapping[str, Any]], object] | None = None,
+    strangers: Strangers | None = None,
 ) -> Iterator[Row]:
     """The rows of a manifest, all of which have been found to be usable.
 
@@ -53,6 +58,8 @@ def read_manifest(
         How S3 is reached.
     check : callable, optional
         Raises InvalidRequest for parameters of a row that make no sense together.
+    strangers : Strangers, optional
+        Whoever asks is not at this machine: only what they may name is read.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def read_manifest(
     SourceNotFound, SourceForbidden, SourceUnavailable
         It cannot be fetched.
     """
-    file, base = _opened(place, s3)
+    file, base = _opened(place, s3, strangers)
     with ExitStack() as on_error:
         on_error.callback(file.close)
         _refuse_bad(_cells(file), base, check)
@@ -106,13 +113,14 @@ def _row(line: int, found: Mapping[str, Any] | InvalidRequest, base: str) -> Row
 # -- where it lies --------------------------------------------------------------------------------
 
 
-def _opened(place: str, s3: S3Options | None) -> tuple[IO[str], str]:
+def _opened(place: str, s3: S3Options | None, strangers: Strangers | None) -> tuple[IO[str], str]:
     """A manifest that can be read twice, and what names in it are relative to."""
     if place == "-":
         return _text(_copy(sys.stdin.buffer)), ""
     path = path_of(place) if "\0" not in place else None
-    if path is None:
-        return _text(_fetched(place, s3)), place[: place.rfind("/") + 1]
+    if path is None or strangers is not None:
+        base = place[: place.rfind("/") + 1] if path is None else str(path.parent)
+        return _text(_fetched(place, s3, strangers)), base
     path = Path(place).expanduser() if place.startswith("~/") else path
     try:
         file: IO[bytes] = path.open("rb")
@@ -126,11 +134,13 @@ def _opened(place: str, s3: S3Options | None) -> tuple[IO[str], str]:
     return _text(file), str(path.parent)
 
 
-def _fetched(address: str, s3: S3Options | None) -> IO[bytes]:
+def _fetched(address: str, s3: S3Options | None, strangers: Strangers | None) -> IO[bytes]:
     with tempfile.TemporaryDirectory(prefix="mixdown-manifest-") as folder:
         copy = Path(folder) / "manifest"
         limits = Limits(source_bytes=_LARGEST_FETCHED_BYTES)
-        fetch(Source(uri=address), copy, limits=limits, s3=s3, timeout_s=_FETCH_TIMEOUT_S)
+        fetch(
+            Source(uri=address), copy, limits=limits, s3=s3, timeout_s=_FETCH_TIMEOUT_S, strangers=strangers
+        )
         return copy.open("rb")  # it is read after its name is gone
 
 

@@ -107,11 +107,14 @@ def of_manifest(
 
     sent = {file.filename: file for file in files}
     if isinstance(manifest, Upload):
-        place, folder = str(manifest.path), f"{manifest.path.parent}/"
+        folder = f"{manifest.path.parent}/"
+        rows = read_manifest(str(manifest.path), check=checked)
     else:
-        place, folder = manifest, "\0"
+        folder, studio = "\0", desk.studio
         _check_places(desk, [Source(uri=manifest)], None)
-    for row in read_manifest(place, s3=desk.studio.s3, check=checked):
+        strangers = Strangers(studio.settings, studio.objects)
+        rows = read_manifest(manifest, s3=studio.s3, check=checked, strangers=strangers)
+    for row in rows:
         spec = checked(row.parameters)
         if row.source.startswith(folder):
             what = sent.get(row.source.removeprefix(folder))
