@@ -146,7 +146,7 @@ class Services:
         """An idle `mixdown serve`: the address of its API, and its environment."""
         port = steady_port()
         env = self.environment("served", prefect=False)
-        command = [sys.executable, "-m", "mixdown.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", "mixdown.cli", "serve", "--port", str(port), "--no-api"]
         with (self.folder / "serve.log").open("wb") as log:
             server = subprocess.Popen(command, env=env, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
             try:

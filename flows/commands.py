@@ -39,11 +39,16 @@ QUIET = {
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on. The UI asks for no password.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port of the UI and the API.", min=1, max=65535)] = 4200,
+    port: Annotated[int, typer.Option(help="Port of the UI and of Prefect's API.", min=1, max=65535)] = 4200,
     limit: Annotated[int, typer.Option(help="Batches at once on this machine.", min=1)] = 4,
     urgent: Annotated[int, typer.Option(help="Jobs that somebody waits for at once, beside batches.", min=1)] = 4,
+    api_host: Annotated[str, typer.Option(help="Address of the HTTP API. Others than local ones need a key.")] = (
+        "127.0.0.1"
+    ),
+    api_port: Annotated[int, typer.Option(help="Port of the HTTP API.", min=1, max=65535)] = 8000,
+    no_api: Annotated[bool, typer.Option("--no-api", help="Without the HTTP API.")] = False,
 ) -> None:
-    """Start Prefect's server, its UI and every deployment, and keep them running.
+    """Start Prefect's server, its UI, every deployment and the HTTP API, and keep them running.
 
     With PREFECT_API_URL set no server is started: the deployments are served to that one.
     """
@@ -57,7 +62,8 @@ def serve(
     with in_sentences():
         from flows.supervisor import supervise
 
-        supervise(host=host, port=port, server_url=given_url, limit=limit, urgent=urgent)
+        api = None if no_api else (api_host, api_port)
+        supervise(host=host, port=port, server_url=given_url, limit=limit, urgent=urgent, api=api)
 
 
 def warm(

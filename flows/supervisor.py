@@ -1,4 +1,4 @@
-"""`mixdown serve`: Prefect's server, its runner and the warm process, each started again when it ends.
+"""`mixdown serve`: Prefect's server, its runner, the warm process and the API, each started again when it ends.
 
 It imports no Prefect: it is to be small, and there when everything else is not.
 """
@@ -20,6 +20,7 @@ import psutil
 from flows import server_process
 from flows.lifeline import command
 from mixdown.cli import err
+from mixdown.listening import refuse_taken
 
 #: A process that ended is started again after this long, twice as long each time, to the second number.
 _AGAIN_AFTER_S = (0.5, 30.0)
@@ -63,13 +64,17 @@ class Child:
         self.wait_s = min(2 * self.wait_s, _AGAIN_AFTER_S[1])
 
 
-def supervise(*, host: str, port: int, server_url: str | None, limit: int, urgent: int) -> None:
+def supervise(
+    *, host: str, port: int, server_url: str | None, limit: int, urgent: int, api: tuple[str, int] | None
+) -> None:
     """Keep everything running until SIGINT or SIGTERM; then stop the runs, and the server last.
 
-    With the address of a server none is started.
+    With the address of a server none is started; `api` is where the API listens, if it is wanted.
     """
     with _told_to_stop() as stop, TemporaryFile() as said:
         children: list[Child] = []
+        if api is not None:
+            refuse_taken(*api)
         try:
             if server_url is None:
                 server_process.refuse_taken(host, port)
@@ -84,6 +89,8 @@ def supervise(*, host: str, port: int, server_url: str | None, limit: int, urgen
                 _child("The server of deployments", "flows.served", str(limit), whose, first_only=shown_at),
                 _child("The warm process", "flows.warm", str(urgent)),
             ]
+            if api is not None:
+                children.append(_child("The API", "flows.api", *map(str, api)))
             while not stop.wait(_LOOK_EVERY_S):
                 for child in children:
                     child.look()
@@ -108,7 +115,7 @@ def _stop(children: list[Child], *, has_server: bool) -> None:
     for run in runs:
         with suppress(psutil.Error):
             run.terminate()
-    for child in others[1:]:  # the warm process ends its runs itself
+    for child in others[1:]:  # the warm process ends its runs itself; the API takes nothing in any more
         child.process.terminate()
     psutil.wait_procs(runs, timeout=_RUNS_END_S)
     for child in [*others, *server]:

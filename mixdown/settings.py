@@ -125,9 +125,21 @@ class Settings(BaseSettings):
     keep_results_days: float | None = Field(
         default=None, gt=0, description="Housekeeping deletes older results. Default: keep for ever."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Lines of the log: `text` for people, `json` for machines."
+    )
+    sentry_dsn: SecretStr | None = Field(
+        default=None, description="Sentry project that is told of bugs; takes `mixdown[sentry]`."
+    )
+    otlp_url: str = Field(
+        default="",
+        description="OpenTelemetry collector that gets traces of requests, such as `http://127.0.0.1:4318`; takes "
+        "`mixdown[telemetry]`.",
+    )
     prefect_url: str = Field(
         default="",
-        description="Prefect's API, if the HTTP API is not to count as ready without it. Default: it does not matter.",
+        description="Prefect's API, if the HTTP API is not to count as ready without it. Default: it does not "
+        "matter.",
     )
     rate_limit: str = Field(
         default="6000/minute",

@@ -11,15 +11,19 @@ from mixdown.api.events import EventHub
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
 from mixdown.api.problems import Problem, answer_problems
-from mixdown.api.routes import batches, catalog, deliveries, endpoints, events, health, jobs
+from mixdown.api.routes import asking, audio, batches, catalog, deliveries, endpoints, events, health, jobs, metrics
 from mixdown.api.shield import surround
+from mixdown.api.watching import RequestMetrics, Watching
 from mixdown.audit import AuditLog
 from mixdown.jobs.event_log import EventLog
 from mixdown.keys import KeyRing, KeyStore
 from mixdown.studio import Studio
+from mixdown.telemetry import Telemetry
 
 #: Of the modules of `mixdown.api.routes`.
 ROUTERS: tuple[APIRouter, ...] = (
+    asking.router,
+    audio.router,
     batches.router,
     catalog.router,
     deliveries.router,
@@ -27,10 +31,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     health.router,
     jobs.router,
+    metrics.router,
 )
 
 
-def create_app(studio: Studio, *, open_to_all: bool = False) -> FastAPI:
+def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetry | None = None) -> FastAPI:
     """The API over these ports. It opens nothing itself; nobody is asked for a key where it is `open_to_all`."""
     app = FastAPI(
         title="Mixdown",
@@ -47,10 +52,12 @@ def create_app(studio: Studio, *, open_to_all: bool = False) -> FastAPI:
         open_to_all=open_to_all,
     )
     surround(app, studio.settings, audit, open_to_all=open_to_all)
+    app.state.registry = metrics.registry_of(studio.jobs.engine)
+    app.add_middleware(Watching, metrics=RequestMetrics(app.state.registry), telemetry=telemetry or Telemetry())
     app.state.events = EventHub(EventLog(studio.jobs.engine))
     app.state.checkup = checkup_of(studio)
     answer_problems(app)
     for router in ROUTERS:
         app.include_router(router)
-    describe(app)
+    describe(app, (*asking.BODIES, *audio.BODIES))
     return app

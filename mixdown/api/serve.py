@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, or_, select
 
+from mixdown import logs, telemetry
 from mixdown.api.app import create_app
+from mixdown.api.patience import PatientProtocol
 from mixdown.db import engine as database
 from mixdown.db.front_door import ApiKey
 from mixdown.errors import InvalidRequest
+from mixdown.listening import BACKLOG, is_loopback, listening, url_of
 from mixdown.studio import Studio
 
 #: How long answers under way may take when the API is stopped; streams of events are cut then, and resume later.
 _STOP_S = 10
-
-#: Connections that wait to be accepted.
-_BACKLOG = 2048
 
 #: How long a connection may rest between two requests: longer than the minute of most proxies in front.
 _REST_S = 65
@@ -36,18 +34,15 @@ def serve(studio: Studio, *, host: str, port: int, ready: Callable[[str], None] 
     open_to_all = is_loopback(host) and not has_keys(studio.jobs.engine)
     if not is_loopback(host):
         refuse_unprotected(studio.jobs.engine, host)
-    with _listening(host, port) as listener:
-        server = uvicorn.Server(_config(create_app(studio, open_to_all=open_to_all)))
-        ready(f"http://{_shown(host)}:{listener.getsockname()[1]}")
+    logs.configure(studio.settings.log_format)
+    with (
+        listening(host, port) as listener,
+        closing(telemetry.start(studio.settings, service="mixdown-api")) as told,
+    ):
+        server = uvicorn.Server(_config(create_app(studio, open_to_all=open_to_all, telemetry=told)))
+        ready(url_of(host, listener.getsockname()[1]))
         with _ends_well():
             server.run([listener])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def refuse_unprotected(engine: Engine, host: str) -> None:
@@ -68,39 +63,17 @@ def has_keys(engine: Engine) -> bool:
         return connection.execute(usable.limit(1)).first() is not None
 
 
-def refuse_taken(host: str, port: int) -> None:
-    """InvalidRequest where nobody can listen."""
-    with _listening(host, port):
-        return
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    address = f"{_shown(host)}:{port}"
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except socket.gaierror as error:
-        raise InvalidRequest(f"There is no address {host}.") from error
-    except PermissionError as error:
-        raise InvalidRequest(f"One may not listen at {address} without more rights.") from error
-    except OSError as error:
-        raise InvalidRequest(
-            f"The API cannot listen at {address}: it is taken, or is no address of this machine."
-        ) from error
-    with listener:
-        yield listener
-
-
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
+        ws="none",
         log_config=None,  # ours: mixdown.logs
         access_log=False,  # it would write down queries
         server_header=False,
         timeout_keep_alive=_REST_S,
         timeout_graceful_shutdown=_STOP_S,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
 
 
@@ -114,7 +87,3 @@ def _ends_well() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

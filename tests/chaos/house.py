@@ -148,7 +148,7 @@ class House:
         """Start `mixdown serve`, which lasts as long as this process at most."""
         guard = ["setpriv", "--pdeathsig", "TERM"] if Path("/usr/bin/setpriv").exists() else []
         self.served = subprocess.Popen(
-            [*guard, *_MIXDOWN, "serve", "--port", str(self.port)],
+            [*guard, *_MIXDOWN, "serve", "--port", str(self.port), "--no-api"],
             env=self.env,
             cwd=self.folder,
             stdout=self._log,

@@ -27,16 +27,18 @@ class Served:
     """A running `mixdown serve`."""
 
     def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as other:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+            other.bind(("127.0.0.1", 0))
+            port, api_port = probe.getsockname()[1], other.getsockname()[1]
         self.home = home
         self.url = f"http://127.0.0.1:{port}/api"
+        self.api_url = f"http://127.0.0.1:{api_port}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
         self.env = {**clean, "MIXDOWN_HOME": str(home), "PYTHONUNBUFFERED": "1"}
         self._log = (home.parent / "serve.log").open("w+b")
         self.process = subprocess.Popen(
-            [*MIXDOWN, "serve", "--port", str(port)],
+            [*MIXDOWN, "serve", "--port", str(port), "--api-port", str(api_port)],
             env=self.env,
             cwd=home.parent,
             stdout=self._log,

@@ -128,11 +128,30 @@ def test_a_taken_port_is_said_to_be_taken(served: Served, tmp_path: Path) -> Non
     assert "Choose another port" in done.stderr
 
 
+def test_the_api_is_served_beside_it(served: Served) -> None:
+    """It answers beside Prefect's server, and again after a kill."""
+
+    def is_ready() -> bool:
+        try:
+            return httpx.get(f"{served.api_url}/health/ready", timeout=10).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    served.wait_until(is_ready)
+    [first] = served.processes("flows.api")
+
+    served.kill("flows.api")
+
+    served.wait_until(lambda: not first.is_running() and is_ready())
+    assert [each.pid for each in served.processes("flows.api")] != [first.pid]
+
+
 def test_ctrl_c_stops_the_server_too(served: Served) -> None:
     """After an interrupt nothing answers any more."""
     served.deployment("process-audio/default")
 
     served.stop()
 
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{served.url}/health", timeout=5)
+    for url in (served.url, served.api_url):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/health", timeout=5)
