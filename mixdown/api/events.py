@@ -188,6 +188,18 @@ class EventHub:
     # -- the thread -----------------------------------------------------------------------------
 
     def _run(self, bell: Bell) -> None:
+        try:
+            self._read(bell)
+        finally:
+            with self._lock:
+                left = [*self._joining, *(each for some in self._listeners.values() for each in some)]
+                if self._bell is bell:  # it did not end as it should: whoever comes again begins anew
+                    self._bell = self._thread = None
+                    self._joining, self._listeners = [], {}
+                    _hand_out([(listener, 0, (), True) for listener in left])
+            bell.close()
+
+    def _read(self, bell: Bell) -> None:
         tail: Tail | None = None
         look_at_s = 0.0
         unserved = False
@@ -205,7 +217,6 @@ class EventHub:
                 continue
             time.sleep(_REST_S)
             bell.wait(max(0.0, look_at_s - time.monotonic()))
-        bell.close()
 
     def _pass(self, tail: Tail, look_at_s: float) -> float:
         """Read what is new, tell it, and let in who came; when to look next how things stand."""

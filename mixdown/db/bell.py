@@ -8,9 +8,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from mixdown.db.engine import reading
+from mixdown.db.engine import detached
 from mixdown.errors import DatabaseUnavailable
 
 #: What is told of: there is something new in the history of jobs (see migration 0003).
@@ -30,8 +30,10 @@ class Bell:
         self._engine = engine
         self._may_be_told = engine.dialect.name == "postgresql"
         self._foreign: type[Exception] = engine.dialect.loaded_dbapi.Error
-        self._connection: Any = None
+        self._connection: Connection | None = None
+        self._session: Any = None  # the driver's side of it
         self._retry_at_s = 0.0
+        self.heard = 0  #: words of the database
         self._hear, self._ring = os.pipe()
         os.set_blocking(self._hear, False)
         os.set_blocking(self._ring, False)
@@ -47,7 +49,7 @@ class Bell:
         with selectors.DefaultSelector() as selector:  # select() itself knows no more than 1,024 files
             selector.register(self._hear, selectors.EVENT_READ)
             if self._connection is not None:
-                selector.register(self._connection, selectors.EVENT_READ)
+                selector.register(self._session, selectors.EVENT_READ)
             every_s = _UNTOLD_EVERY_S if self._connection is None else _TOLD_EVERY_S
             selector.select(min(within_s, every_s))
         with suppress(BlockingIOError):
@@ -65,15 +67,13 @@ class Bell:
             return
         self._retry_at_s = time.monotonic() + _RECONNECT_S
         try:
-            with reading(self._engine) as connection:
-                taken = connection.connection
-                taken.detach()  # it is ours: the pool opens another one for others
-                self._connection = taken.driver_connection
+            self._connection = detached(self._engine)
         except DatabaseUnavailable:
             return
         try:
-            self._connection.autocommit = True
-            with self._connection.cursor() as cursor:
+            self._session = self._connection.connection.dbapi_connection
+            self._session.autocommit = True
+            with self._session.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
         except self._foreign:
             self._hang_up()
@@ -82,11 +82,12 @@ class Bell:
         if self._connection is None:
             return
         try:
-            self._connection.poll()
+            self._session.poll()
         except self._foreign:
             self._hang_up()
             return
-        self._connection.notifies.clear()
+        self.heard += len(self._session.notifies)
+        self._session.notifies.clear()
 
     def _hang_up(self) -> None:
         if self._connection is not None:

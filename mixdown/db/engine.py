@@ -86,6 +86,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def detached(engine: Engine) -> Connection:
+    """A connection of one's own, to be closed: the pool opens another one for others."""
+    with _translated(engine):
+        connection = engine.connect()
+    connection.detach()
+    return connection
+
+
 def now(connection: Connection) -> datetime:
     """This moment, the same on every machine that shares the database."""
     ahead_s: float = connection.info.get("ahead_s", 0.0)
