@@ -28,6 +28,13 @@ SERVER = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
+#: With MIXDOWN_LOG_FORMAT=json: Prefect's console writes our lines, uncoloured.
+JSON_LINES = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "mixdown.logs.JsonLines",
+    "PREFECT_LOGGING_COLORS": "false",
+}
+
 #: Nothing of Prefect's on the terminal: the demo has its own display.
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -137,5 +144,6 @@ def demo(
 def _prepare(prefect_home: Path) -> None:
     """Settings for Prefect that nobody has chosen otherwise; it reads them when it is imported."""
     prefect_home.mkdir(parents=True, exist_ok=True)
-    for name, value in {**SERVER, "PREFECT_HOME": str(prefect_home)}.items():
+    lines = JSON_LINES if Settings().log_format == "json" else {}
+    for name, value in {**SERVER, **lines, "PREFECT_HOME": str(prefect_home)}.items():
         os.environ.setdefault(name, value)

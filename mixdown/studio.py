@@ -18,6 +18,7 @@ from mixdown.channels import ChannelNotifier, channels_from
 from mixdown.endpoints import Endpoints
 from mixdown.errors import DatabaseUnavailable, Interrupted, TimedOut
 from mixdown.jobs import JobStore, migrate, open_engine
+from mixdown.logs import about
 from mixdown.model import Claim, JobResult, StoredObject
 from mixdown.owner import APART, is_alive, this_process
 from mixdown.progress import Progress
@@ -85,7 +86,8 @@ class Studio:
         beat = threading.Thread(target=self._beat, args=(at_work, done), name="heartbeat", daemon=True)
         beat.start()
         try:
-            yield at_work
+            with about(batch=batch_id, flow_run=flow_run_id):
+                yield at_work
         finally:
             done.set()
             beat.join()

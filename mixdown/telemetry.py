@@ -37,7 +37,11 @@ class Telemetry:
         from opentelemetry.propagate import extract
 
         with self._tracer.start_as_current_span(
-            method, context=extract(headers), kind=trace.SpanKind.SERVER, record_exception=False
+            method,
+            context=extract(headers),
+            kind=trace.SpanKind.SERVER,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             try:
                 yield told

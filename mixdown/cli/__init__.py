@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mixdown import __version__
+from mixdown import __version__, logs
 from mixdown.cli.analyze import analyze
 from mixdown.cli.api import api
 from mixdown.cli.batch import app as batch_app
@@ -20,6 +20,7 @@ from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
 from mixdown.cli.transform import steps, transform
 from mixdown.cli.watch import watch
+from mixdown.settings import Settings
 
 __all__ = ["app", "err", "in_sentences", "main", "out"]
 
@@ -41,8 +42,12 @@ def _main(
     if version:
         out.print(f"mixdown {__version__}")
         raise typer.Exit
+    level = logging.INFO if verbose else logging.ERROR
+    if Settings().log_format == "json":
+        logs.configure("json", level=level)
+        return
     shown = logging.StreamHandler()
-    shown.setLevel(logging.INFO if verbose else logging.ERROR)
+    shown.setLevel(level)
     logging.basicConfig(level=logging.INFO, handlers=[shown], format="%(message)s")
 
 

@@ -8,12 +8,15 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from mixdown import logs
+from mixdown.settings import Settings
+from mixdown.studio import open_studio
 
 
 @pytest.fixture
@@ -66,6 +69,18 @@ def test_a_line_names_its_job_its_batch_and_its_flow_run(written: io.StringIO) -
 
     assert (about["job"], about["batch"], about["flow_run"]) == (str(job_id), str(batch_id), str(flow_run_id))
     assert not {"job", "batch", "flow_run"} & alone.keys()
+
+
+def test_a_shift_says_what_it_is_about(written: io.StringIO, tmp_path: Path) -> None:
+    """What a process logs while it is at work on a batch names the batch and its flow run."""
+    studio = open_studio(Settings(home=tmp_path))
+    batch_id, flow_run_id = studio.jobs.open_batch(), uuid4()
+
+    with studio.at_work(batch_id, flow_run_id):
+        logging.getLogger("mixdown.crew").warning("It is waited for.")
+
+    [line] = [each for each in _lines(written) if each["logger"] == "mixdown.crew"]
+    assert (line["batch"], line["flow_run"]) == (str(batch_id), str(flow_run_id))
 
 
 def test_threads_that_are_about_different_batches_do_not_mix(written: io.StringIO) -> None:
