@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -57,7 +59,7 @@ class PatientProtocol(H11Protocol):
         """The client takes nothing at the moment."""
         super().pause_writing()
         self._call_off_taking()
-        self._until_taken = self.loop.call_later(self.UNTAKEN_S, self.transport.abort)
+        self._until_taken = self.loop.call_later(self.UNTAKEN_S, self._cut)
 
     def resume_writing(self) -> None:
         """The client takes its answer again."""
@@ -78,7 +80,13 @@ class PatientProtocol(H11Protocol):
         if 0 < self.transport.get_write_buffer_size() < self._left_bytes:
             self._expect_headers(waited_s)
         else:
-            self.transport.abort()
+            self._cut()
+
+    def _cut(self) -> None:
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:  # the kernel forgets what was not taken, too
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _call_off_headers(self) -> None:
         if self._until_headers is not None:
