@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.asked import found_at
 from flows.orchestrate import call_off, ended, run_to_end
+from mixdown.channels import of_batch
 from mixdown.ended import Ended
 from mixdown.items import Defaults, requests_of
 from mixdown.model import Analyze
@@ -25,8 +26,9 @@ def analyze_audio(
         sources: Recordings, or folders of them: paths on the worker, s3:// or https:// addresses.
         presets: Presets whose requirements they are held against. Empty means every shipped one.
         music: Find tempo, beats, key and onsets as well.
-        notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
+        notify_url: An address that is sent a signed webhook for each job, or a channel told of all. May stay empty.
     """
-    defaults = Defaults(work=Analyze(presets=tuple(presets), music=music), notify_url=notify_url or None)
+    each_to, all_to = of_batch(notify_url)
+    defaults = Defaults(work=Analyze(presets=tuple(presets), music=music), notify_url=each_to)
     found = found_at(sources, "", "", defaults)
-    return ended(run_to_end(requests_of(found, defaults), title=sources_words(sources)))
+    return ended(run_to_end(requests_of(found, defaults), title=sources_words(sources), notify=all_to))

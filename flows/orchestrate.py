@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -21,7 +21,7 @@ from mixdown.ended import Ended
 from mixdown.errors import BatchCancelled, BatchNotFound, Interrupted
 from mixdown.hands import Hands
 from mixdown.items import Item
-from mixdown.model import JobSpec, Priority
+from mixdown.model import JobSpec, Priority, Target
 from mixdown.runner import benches
 from mixdown.studio import Studio
 from mixdown.submission import accept
@@ -36,7 +36,11 @@ KEPT_HANDS: ContextVar[Hands | None] = ContextVar("KEPT_HANDS", default=None)
 
 
 def run_to_end(
-    requests: Iterable[tuple[JobSpec, Item]], *, title: str, priority: Priority = Priority.normal
+    requests: Iterable[tuple[JobSpec, Item]],
+    *,
+    title: str,
+    priority: Priority = Priority.normal,
+    notify: Sequence[Target] = (),
 ) -> Ended:
     """Accept requests as a batch and work on it until nothing is left.
 
@@ -45,7 +49,7 @@ def run_to_end(
     opened = studio()
     cluster = cluster_of(opened.settings)
     batch_id = this_run_id() or uuid4()
-    opened.jobs.open_batch(title, batch_id=batch_id, priority=priority)
+    opened.jobs.open_batch(title, batch_id=batch_id, priority=priority, notify=notify)
     opened.jobs.note_dispatch(batch_id, grace_s=0)  # somebody is here already: nobody need be sent
     with opened.at_work(batch_id, this_run_id()):
         accept(opened, requests, batch_id=batch_id, share=cluster is not None and cluster.address is not None)

@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 from flows.asked import enhancing, found_at, the_one
 from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine
 from flows.orchestrate import call_off, ended, run_to_end
+from mixdown.channels import of_batch
 from mixdown.ended import Ended
 from mixdown.errors import JobFailed
 from mixdown.items import requests_of
@@ -85,15 +86,17 @@ def process_batch(
         noise_reduction: How far noise is turned down, in dB; “preset” means as the preset says.
         outputs: The files to make of each recording. Empty means as the preset says, for most an mp3.
         deliver_to: A folder or s3:// prefix that also gets copies, named like the recordings. May stay empty.
-        notify_url: An address that is sent a signed webhook for each job that has ended. May stay empty.
+        notify_url: An address that is sent a signed webhook for each job, or a channel told of all. May stay empty.
         edits: Steps before the loudness, each a line such as: fade out_s=2 (see mixdown steps). May stay empty.
         never_worse: Compare what is delivered with what came in: report it, gate (made again with less), or off.
         own_preset: The name of a preset of your own, instead. May stay empty.
         steps: For experts: a chain of your own instead of the preset's, step by step. It ends with: loudness.
         title: What people call this batch. May stay empty.
     """
+    each_to, all_to = of_batch(notify_url)
     defaults = enhancing(
-        own_preset or preset, noise_reduction, outputs, deliver_to, notify_url, steps, edits, never_worse
+        own_preset or preset, noise_reduction, outputs, deliver_to, each_to or "", steps, edits, never_worse
     )
     found = found_at(sources, manifest, deliver_to, defaults)
-    return ended(run_to_end(requests_of(found, defaults), title=title or sources_words(sources, manifest)))
+    called = title or sources_words(sources, manifest)
+    return ended(run_to_end(requests_of(found, defaults), title=called, notify=all_to))

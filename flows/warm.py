@@ -44,6 +44,7 @@ from flows.server import INTERACTIVE, described_deployments, flow_of, flows_with
 from flows.wake import Alarm
 from mixdown.errors import DatabaseUnavailable
 from mixdown.hands import Hands
+from mixdown.notices import deliver_waiting
 from mixdown.studio import Studio
 from tasks.studio import studio
 
@@ -58,6 +59,8 @@ _CANCELLATIONS_S = 3.0
 _DEPLOYMENTS_S = 60.0
 #: How often Prefect's view is made to agree with the ledger, and jobs of the dead are queued again.
 _RECONCILE_S = 10.0
+#: How often what waits in the outbox is looked at: the first wait of a message is 5 s.
+_OUTBOX_S = 1.0
 #: How long nothing is asked after Prefect or the database did not answer.
 _REST_S = 1.0
 #: How long runs may take to give their jobs back when the process is stopped.
@@ -88,12 +91,14 @@ class WarmProcess:
     _flows: dict[UUID, Flow[..., object]] = field(default_factory=dict)
     _next_s: dict[str, float] = field(default_factory=dict)
     _tidying: Future[object] | None = None
+    _posting: Future[object] | None = None
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(self.studio)
         self._hands = Hands(self.studio.settings)
         self._threads = ThreadPoolExecutor(self.slots, thread_name_prefix="run")
         self._tidier = ThreadPoolExecutor(1, thread_name_prefix="reconcile")
+        self._postman = ThreadPoolExecutor(1, thread_name_prefix="post")
 
     def work(self) -> None:
         """Take what comes, until `stopping` is set."""
@@ -140,6 +145,8 @@ class WarmProcess:
         for batch in self._dispatcher.waiting(room=self._free()):
             if self._free() and (sent := self._dispatcher.send(client, batch, taken_by=self._signature)):
                 self._start(client, sent.id)
+        if self._is_due("outbox", _OUTBOX_S) and (self._posting is None or self._posting.done()):
+            self._posting = self._postman.submit(deliver_waiting, self.studio)
         if self._is_due("reconcile", _RECONCILE_S) and (self._tidying is None or self._tidying.done()):
             self.studio.jobs.begin_shift(self.owner, batch_id=None, flow_run_id=None)  # if we were thought dead
             self._tidying = self._tidier.submit(reconcile, self.studio, spare=set(self._running))

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from mixdown.errors import InvalidRequest
 from mixdown.messages import Words, words_of
-from mixdown.model import ChannelTarget, Delivery
+from mixdown.model import ChannelTarget, Delivery, Target, WebhookTarget
 from mixdown.webhooks import Answer
 
 if TYPE_CHECKING:
@@ -41,6 +41,22 @@ class Channel:
 
     url: SecretStr  #: as apprise takes it: `tgram://token/chat`, `mailtos://…`, `slack://…`
     gateway: str | None = None  #: asked in place of the service itself, as a Telegram Bot API server of one's own
+
+
+def target_of(name: str) -> Target:
+    """Whom a name stands for: an address, or a channel."""
+    if "://" in name:
+        return WebhookTarget(url=name)
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest("Whom to notify is an https:// address, or the name of a channel.")
+    return ChannelTarget(channel=name)
+
+
+def of_batch(name: str | None) -> tuple[str | None, tuple[Target, ...]]:
+    """Who is told of each job of a batch, and who of the batch as a whole: people get one message."""
+    if not name or "://" in name:
+        return name or None, ()
+    return None, (target_of(name),)
 
 
 def channels_from(text: str | None) -> dict[str, Channel]:

@@ -54,7 +54,7 @@ def tell_of_batch(studio: Studio, batch_id: UUID) -> int:
 def deliver_waiting(studio: Studio) -> int:
     """Try every notification that is due once; returns how many were delivered."""
     delivered = 0
-    while due := studio.jobs.due_deliveries(datetime.now(UTC), _CHUNK):
+    while not studio.stopping.is_set() and (due := studio.jobs.due_deliveries(datetime.now(UTC), _CHUNK)):
         delivered += deliver(studio, due)
     return delivered
 

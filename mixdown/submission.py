@@ -13,6 +13,7 @@ from uuid import UUID
 
 from mixdown import presets
 from mixdown.chain import effective_steps, materials_of, requirements_of, tool_versions
+from mixdown.channels import target_of
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import origin_of, source_version
 from mixdown.items import Item, absolute, address_of, in_a_sentence, items_of, versions_of
@@ -27,7 +28,6 @@ from mixdown.model import (
     OutputSpec,
     Source,
     Step,
-    WebhookTarget,
     Work,
     digest,
     with_sources,
@@ -207,7 +207,7 @@ def job_specs(
     work = _with_places(work)
     effective_steps(work)
     with in_a_sentence("a webhook address"):
-        notify = (WebhookTarget(url=notify_url),) if notify_url else ()
+        notify = (target_of(notify_url),) if notify_url else ()
     return [
         JobSpec(
             source=recording,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from blocks import AudioBucket, JobDatabase, WebhookSigning
-from blocks.operator import find_block
+from pydantic import SecretStr
+
+from blocks import AudioBucket, JobDatabase, MixdownChannel, WebhookSigning
+from blocks.operator import find_block, find_blocks
 from mixdown.settings import Settings
 from mixdown.studio import Studio, open_studio
 
@@ -33,5 +36,9 @@ def _open(settings: Settings) -> Studio:
     kept: dict[str, Any] = {}
     for block in (find_block(AudioBucket), find_block(JobDatabase), find_block(WebhookSigning)):
         kept |= block.settings() if block else {}
+    if channels := find_blocks(MixdownChannel):
+        named = json.loads(settings.channels.get_secret_value()) if settings.channels else {}
+        named |= {name: block.channel() for name, block in channels.items()}
+        kept["channels"] = SecretStr(json.dumps(named))
     # Written into the settings, so that child processes open the very same from them.
     return open_studio(settings.model_copy(update=kept))

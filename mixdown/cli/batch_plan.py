@@ -97,6 +97,7 @@ def plan(
 ) -> None:
     """Tell what a batch would do: how many are new, done or unreadable, and how long it would take."""
     from mixdown.plan_view import plan_screen
+    from mixdown.channels import of_batch
     from mixdown.planning import plan as planned
 
     with in_sentences(), err.status("Looking") as line:
@@ -109,7 +110,7 @@ def plan(
             noise_reduction,
             edits,
             never_worse,
-            notify,
+            of_batch(notify)[0],
         )
         found = planned(
             asked.studio, asked.requests, progress=lambda what, count: line.update(f"{what}: {count:,}")
@@ -145,7 +146,10 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Write a batch down, to be worked on by whoever is there. What is done already is not done again."""
+    from mixdown.channels import of_batch
+
     with in_sentences():
+        each_to, all_to = of_batch(notify)
         asked = _asked(
             names,
             manifest,
@@ -155,12 +159,13 @@ def submit(
             noise_reduction,
             edits,
             never_worse,
-            notify,
+            each_to,
         )
         batch_id = asked.studio.jobs.open_batch(
             title or _title(names or [], manifest),
             priority=Priority.urgent if urgent else Priority.normal,
             attached=here,
+            notify=all_to,
         )
         # What works on it is not this machine: local files would wait for it in vain.
         elsewhere = "://" in asked.studio.settings.cluster

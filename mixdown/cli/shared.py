@@ -37,7 +37,14 @@ BitrateKbps = Annotated[
     int | None, typer.Option("--bitrate", metavar="KBPS", help="Of mp3, m4a, opus and ogg.", min=24, max=512)
 ]
 Mono = Annotated[bool, typer.Option("--mono", help="One channel, whatever the source has.")]
-Notify = Annotated[str | None, typer.Option("--notify", metavar="URL", help="Send a signed webhook per job.")]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL|CHANNEL",
+        help="Send a signed webhook per job; or tell the people of a channel, of a batch as a whole.",
+    ),
+]
 Files = Annotated[
     list[str],
     typer.Argument(

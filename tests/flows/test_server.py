@@ -12,10 +12,11 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
-from blocks import AudioBucket, JobDatabase, WebhookSigning
+from blocks import AudioBucket, JobDatabase, MixdownChannel, WebhookSigning
 from blocks.operator import DOCUMENT_NAME, find_block
 from flows.process import process_audio
 from flows.server import apply_limits, deployments, register_blocks
+from mixdown.channels import ChannelNotifier
 from mixdown.jobs import JobStore
 from mixdown.model import AudioFormat, OutputSpec, Stage, Status
 from mixdown.storage import ObjectStore
@@ -106,6 +107,7 @@ def saved() -> Iterator[Callable[[Block], None]]:
     [
         (AudioBucket, {"url": "memory://bucket", "key": "me", "secret": "hush-hush"}, ObjectStore),
         (JobDatabase, {"url": "sqlite:///{folder}/hush-hush.db"}, JobStore),
+        (MixdownChannel, {"url": "ntfy://ntfy.sh/hush-hush"}, ChannelNotifier),
         (WebhookSigning, {"secret": "whsec_hushhushMfKQ9r8GKYqrTwjUPD8ILPZI"}, WebhookNotifier),
     ],
 )
