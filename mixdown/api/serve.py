@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -19,11 +21,22 @@ from mixdown.errors import InvalidRequest
 from mixdown.listening import BACKLOG, is_loopback, listening, url_of
 from mixdown.studio import Studio
 
-#: How long answers under way may take when the API is stopped; streams of events are cut then, and resume later.
+#: How long answers under way may take when the API is stopped.
 _STOP_S = 10
 
 #: How long a connection may rest between two requests: longer than the minute of most proxies in front.
 _REST_S = 65
+
+
+class _Server(uvicorn.Server):
+    """Streams of events are ended first, for they do not end by themselves; listeners resume later."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what is under way come to its end."""
+        app = self.config.app
+        if isinstance(app, FastAPI):
+            await asyncio.to_thread(app.state.events.close)
+        await super().shutdown(sockets)
 
 
 def serve(studio: Studio, *, host: str, port: int, ready: Callable[[str], None] = lambda _: None) -> None:
@@ -39,7 +52,7 @@ def serve(studio: Studio, *, host: str, port: int, ready: Callable[[str], None] 
         listening(host, port) as listener,
         closing(telemetry.start(studio.settings, service="mixdown-api")) as told,
     ):
-        server = uvicorn.Server(_config(create_app(studio, open_to_all=open_to_all, telemetry=told)))
+        server = _Server(_config(create_app(studio, open_to_all=open_to_all, telemetry=told)))
         ready(url_of(host, listener.getsockname()[1]))
         with _ends_well():
             server.run([listener])

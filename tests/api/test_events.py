@@ -20,9 +20,11 @@ from fastapi.testclient import TestClient
 from mixdown.api import create_app
 from mixdown.api.events import MOST_WAITING, EventHub
 from mixdown.jobs.event_log import EventLog, Subject
+from mixdown.jobs.submission import Asked
+from mixdown.keys import KeyStore
 from mixdown.model import Claim, JobRecord
 from mixdown.studio import Studio
-from tests.services.ledger_samples import claimed, submit, submit_one
+from tests.services.ledger_samples import claimed, spec, submit, submit_one
 
 #: Long enough for any machine: nothing here is measured.
 PATIENCE_S = 60.0
@@ -168,6 +170,24 @@ def test_an_id_that_is_none_is_refused(client: TestClient, studio: Studio) -> No
     for wrong in ("seven", "-1", str(2**63)):
         answer = client.get(f"/v1/jobs/{job.id}/events", headers={"last-event-id": wrong})
         assert answer.status_code == 422
+
+
+def test_one_sees_what_was_made_with_ones_own_key(studio: Studio) -> None:
+    """Another key's job or batch is not there; an admin's key opens all."""
+    keys = KeyStore(studio.jobs.engine)
+    owner, mine = keys.create("mine", ["read"])
+    _, other = keys.create("other", ["read"])
+    _, admin = keys.create("all", ["read", "admin"])
+    batch_id = studio.jobs.open_batch("mine", key_id=owner.id)
+    (job,) = studio.jobs.accept([Asked(spec=spec(), key="mine", key_id=owner.id)], batch_id=batch_id).records
+    end_badly(studio, claimed(studio.jobs, job))
+    studio.jobs.close_batch(batch_id)
+
+    with TestClient(create_app(studio)) as client:
+        for path in (f"/v1/jobs/{job.id}/events", f"/v1/batches/{batch_id}/events"):
+            answers = [client.get(path, headers={"x-api-key": key}).status_code for key in (mine, other, admin)]
+            assert answers == [200, 404, 200]
+            assert client.get(path).status_code == 401
 
 
 def test_a_running_job_is_seen_as_it_goes(studio: Studio) -> None:
