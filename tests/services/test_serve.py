@@ -25,6 +25,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server.close()
 
 
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10).is_success
+    except httpx.TransportError:
+        return False
+
+
 def _python(program: str, served: Served, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -144,6 +151,23 @@ def test_the_api_is_served_beside_it(served: Served) -> None:
 
     served.wait_until(lambda: not first.is_running() and is_ready())
     assert [each.pid for each in served.processes("flows.api")] != [first.pid]
+
+
+def test_a_recording_sent_to_the_api_is_mastered(served: Served, tmp_path: Path) -> None:
+    """A job of its own, without a batch, is taken up by the warm process; its master is fetched from the API."""
+    source = recording(tmp_path / "interview.wav")
+    served.deployment("continue-batch/urgent")
+    served.wait_until(lambda: _answers(f"{served.api_url}/health/live"))
+
+    answer = httpx.post(
+        f"{served.api_url}/v1/jobs", files={"file": ("interview.wav", source.read_bytes())}, timeout=60
+    )
+
+    job_url = f"{served.api_url}{answer.raise_for_status().headers['location']}"
+    served.wait_until(lambda: httpx.get(job_url, timeout=60).json()["status"] == "succeeded")
+    [master] = httpx.get(f"{job_url}/results", timeout=60).json()["masters"]
+    fetched = httpx.get(f"{served.api_url}{master['url']}", timeout=60).content
+    assert (master["filename"], len(fetched)) == ("interview.mp3", master["size_bytes"])
 
 
 def test_ctrl_c_stops_the_server_too(served: Served) -> None:
