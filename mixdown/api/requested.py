@@ -131,7 +131,10 @@ class BatchRequest(BatchOptions):
         default=[], max_length=MOST_ITEMS, examples=[[{"source": "s3://shows/2026/01.wav"}]]
     )
     manifest: str | None = Field(
-        default=None, max_length=4096, description="Address of a CSV, JSON lines or JSON file; see the docs."
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="Address of a CSV, JSON lines or JSON file; see the docs.",
     )
 
 

@@ -177,7 +177,7 @@ def _process(desk: Desk, caller: Caller, form: Form, key: str | None) -> AudioJo
     own = checked(dict[str, Any], form.fields.get("parameters") or "{}", "body", "parameters")
     parameters = _parameters(own, form.fields.get("processing_type") or "enhance", "parameters")
     wanted = Wanted(what=the_file(form, "file"), spec=asking.spec_of(desk, parameters))
-    own_id = form.fields.get("job_id") or None
+    own_id = _own_id(form)
     record = asking.ask_job(desk, caller, wanted, _name(caller, own_id, key))
     return _view(desk, caller, Known(job_id=record.id), own_id or str(record.id))
 
@@ -193,7 +193,7 @@ def _batch_of_form(desk: Desk, caller: Caller, form: Form, key: str | None) -> A
     config = checked(dict[str, Any], form.fields.get("config") or "{}", "body", "config")
     spec = asking.spec_of(desk, _configured(config))
     wanted = [Wanted(what=file, spec=spec) for file in form.files]
-    return _batch(desk, caller, wanted, form.fields.get("job_id") or None, key)
+    return _batch(desk, caller, wanted, _own_id(form), key)
 
 
 def _batch(desk: Desk, caller: Caller, wanted: list[Wanted], own_id: str | None, key: str | None) -> AudioJob:
@@ -216,6 +216,13 @@ def _parameters(own: dict[str, Any], processing_type: str, place: str) -> AnyPar
         raise NotYetAvailable("Audio cannot be generated yet: enhance and transform can be asked for.")
     parameters: AnyParameters = checked(Parameters, {**own, "kind": processing_type}, "body", place)
     return parameters
+
+
+def _own_id(form: Form) -> str | None:
+    given = form.fields.get("job_id") or None
+    if given is not None and len(given) > _OWN_ID:
+        raise wrong(("job_id", f"It has {_OWN_ID} characters at most."))
+    return given
 
 
 def _name(caller: Caller, own_id: str | None, key: str | None) -> Name | None:

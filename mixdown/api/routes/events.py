@@ -40,7 +40,7 @@ data: {"job_id": "b3a1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d", "status": "running", "p
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`job`: a line of history. `progress`: how things stand. `end`: nothing more will come.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM}},
+        "content": {"text/event-stream": {"example": _STREAM}},
     },
     404: {"model": Problem, "description": "There is no such job or batch."},
     422: {"model": Problem, "description": "The request makes no sense."},

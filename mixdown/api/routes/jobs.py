@@ -97,11 +97,11 @@ def get_results(job_id: JobId, desk: TheDesk, caller: Reader) -> ResultsView:
         **problems(404, 409),
         200: {
             "description": "The file.",
-            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"*/*": {}},
         },
         206: {
             "description": "The part of it that `Range` asked for.",
-            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {"*/*": {}},
         },
         307: {"description": "The store itself hands it out, at this address."},
     },
