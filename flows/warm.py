@@ -191,6 +191,8 @@ class WarmProcess:
         flow_run = client.read_flow_run(run_id)
         if flow_run.deployment_id is None:
             return
+        if flow_run.deployment_id not in self._flows:  # it was registered since they were looked up
+            self._flows = _interactive_flows(client)
         flow = self._flows[flow_run.deployment_id]
         future = self._threads.submit(_run, flow, flow_run, self._hands)
         future.add_done_callback(lambda _: self._alarm.ring())
