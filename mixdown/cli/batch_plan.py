@@ -96,8 +96,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Tell what a batch would do: how many are new, done or unreadable, and how long it would take."""
-    from mixdown.plan_view import plan_screen
     from mixdown.channels import of_batch
+    from mixdown.plan_view import plan_screen
     from mixdown.planning import plan as planned
 
     with in_sentences(), err.status("Looking") as line:
