@@ -165,6 +165,8 @@ class KeyRing:
         self._clock = clock
         self._seen: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
         self._lock = threading.Lock()
+        # Many that wait for one key are answered by one look at the database.
+        self._turns = [threading.Lock() for _ in range(16)]
 
     def remembered(self, secret: str) -> Key | None:
         """The key of this secret, if it was looked up just now; asks nobody."""
@@ -174,15 +176,17 @@ class KeyRing:
 
     def find(self, secret: str) -> Key | None:
         """The key of this secret, if it opens anything."""
-        key = self.remembered(secret) or self._store.find(secret)
-        with self._lock:
-            if key is None:
-                self._seen.pop(_handle(secret), None)
-            elif self._clock() >= self._seen.get(_handle(secret), (key, 0.0))[1]:
-                self._seen[_handle(secret)] = key, self._clock() + self.TRUST_S
-                self._seen.move_to_end(_handle(secret))
-                if len(self._seen) > _REMEMBERED:
-                    self._seen.popitem(last=False)
+        handle = _handle(secret)
+        with self._turns[handle[0] % len(self._turns)]:
+            if key := self.remembered(secret):
+                return key
+            key = self._store.find(secret)
+            with self._lock:
+                self._seen.pop(handle, None)
+                if key is not None:
+                    self._seen[handle] = key, self._clock() + self.TRUST_S
+                    if len(self._seen) > _REMEMBERED:
+                        self._seen.popitem(last=False)
         return key
 
 

@@ -201,7 +201,7 @@ class Audited:
             self.log.note_read(deed)
             return
         try:
-            await wrap_future(self.log.note(deed))
+            await asyncio.shield(wrap_future(self.log.note(deed)))
         except DatabaseUnavailable:
             # It is done and must be answered; the log keeps the row for when the database is back.
             _log.warning("The audit log waits for the database.")
