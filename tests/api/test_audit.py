@@ -54,6 +54,17 @@ def test_deeds_are_noted_with_who_and_when(client: TestClient, studio: Studio, o
     assert noted[1].deed.address == "testclient"
 
 
+def test_what_was_created_is_named(client: TestClient) -> None:
+    """The row names the new job, not the address it was asked for at."""
+    files = {"file": ("talk.wav", b"RIFF" + bytes(100), "audio/wav")}
+
+    asked = client.post("/v1/jobs", files=files)
+
+    assert asked.status_code == 202
+    assert log_of(client) == [("create", asked.headers["location"])]
+    assert asked.json()["id"] in asked.headers["location"]
+
+
 def test_looking_again_is_noted_once(client: TestClient, studio: Studio, owner: tuple[Key, str]) -> None:
     """Whoever polls does not fill the log."""
     job = submitted(studio, key_id=owner[0].id)
