@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from mixdown.api import create_app
 from mixdown.jobs import Asked
+from mixdown.keys import KeyStore
 from mixdown.model import JobSpec, Source
 from mixdown.notices import deliver_waiting
 from mixdown.settings import Settings
@@ -97,11 +99,8 @@ def test_what_is_no_endpoint_is_refused(client: TestClient, asked: dict[str, Any
     assert client.get("/v1/webhook-endpoints").json()["items"] == []
 
 
-def test_without_a_secret_there_are_no_endpoints(tmp_path: Path, studio: Studio, client: TestClient) -> None:
+def test_without_a_secret_there_are_no_endpoints(tmp_path: Path) -> None:
     """Where nothing can be signed nobody can be told: the answer says so."""
-    del client
-    from mixdown.api import create_app
-
     silent = open_studio(Settings(home=tmp_path / "silent"))
     with TestClient(create_app(silent, open_to_all=True), raise_server_exceptions=False) as unsigned:
         answer = unsigned.post("/v1/webhook-endpoints", json={"url": ELSEWHERE})
@@ -198,3 +197,29 @@ def test_a_delivery_that_is_not_there(client: TestClient) -> None:
     """Neither looked at nor sent again."""
     for answer in (client.get(f"/v1/deliveries/{uuid4()}"), client.post(f"/v1/deliveries/{uuid4()}/replay")):
         assert (answer.status_code, answer.json()["code"]) == (404, "delivery_not_found")
+
+
+def test_what_another_key_made_is_not_there(studio: Studio) -> None:
+    """Neither its endpoints nor its deliveries: not in lists, and a 404 for whoever knows an id."""
+    keys = KeyStore(studio.jobs.engine)
+    with TestClient(create_app(studio), raise_server_exceptions=False) as client:
+        ours, theirs = (
+            {"authorization": f"Bearer {keys.create(name, ('read', 'write'))[1]}"} for name in ("ours", "theirs")
+        )
+        made = client.post("/v1/webhook-endpoints", json={"url": ELSEWHERE}, headers=ours).json()
+        endpoint = f"/v1/webhook-endpoints/{made['id']}"
+        delivery = client.post(f"{endpoint}/test", headers=ours).headers["location"]
+
+        assert client.get(delivery, headers=ours).status_code == 200
+        for method, path in [
+            ("GET", endpoint),
+            ("DELETE", endpoint),
+            ("POST", f"{endpoint}/rotate"),
+            ("POST", f"{endpoint}/test"),
+            ("GET", delivery),
+            ("POST", f"{delivery}/replay"),
+        ]:
+            assert client.request(method, path, headers=theirs).status_code == 404, (method, path)
+        for path in ("/v1/webhook-endpoints", "/v1/deliveries"):
+            assert client.get(path, headers=theirs).json()["items"] == []
+            assert len(client.get(path, headers=ours).json()["items"]) == 1
