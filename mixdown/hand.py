@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import queue
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,11 @@ from mixdown.rehearsal import rehearse
 from mixdown.settings import Settings
 from mixdown.stages import run_stage
 from mixdown.studio import Studio, open_studio
+
+#: Files that a hand may have open at once.
+_MOST_FILES = 1024
+#: What the program itself maps, whatever it works on.
+_MEMORY_OF_OURS_BYTES = 2 << 30
 
 
 def foreman(control: socket.socket) -> None:
@@ -48,10 +54,12 @@ def foreman(control: socket.socket) -> None:
 def _work(orders: Connection) -> None:
     """Do what is ordered; never returns."""
     settings: Settings = orders.recv()
+    _limit(settings)
     stopping = threading.Event()
     todo: queue.SimpleQueue[tuple[Stage, Sequence[Claim]]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(orders, todo, stopping), daemon=True).start()
     answers = _Answers(orders)
+    answers.send("pid", os.getpid())
     logging.basicConfig(level=logging.INFO, handlers=[answers], force=True)
     studio: Studio | None = None
     while True:
@@ -61,6 +69,20 @@ def _work(orders: Connection) -> None:
             answers.send("done", run_stage(stage, studio, claims))
         except MixdownError as error:  # a database that is away, too: that is no death
             answers.send("done", error)
+
+
+def _limit(settings: Settings) -> None:
+    """Set what this process may take at the very most; its bench, which knows the job, looks more closely."""
+    _lower(resource.RLIMIT_CORE, 0)  # a dump would hold recordings and secrets
+    _lower(resource.RLIMIT_NOFILE, _MOST_FILES)
+    if sys.platform == "linux":  # elsewhere it is not about memory that was mapped
+        _lower(resource.RLIMIT_DATA, 2 * settings.job_memory_bytes + _MEMORY_OF_OURS_BYTES)
+
+
+def _lower(which: int, most: int) -> None:
+    _, hard = resource.getrlimit(which)
+    limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (limit, limit))
 
 
 def _listen(orders: Connection, todo: queue.SimpleQueue[Any], stopping: threading.Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,17 +18,24 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from uuid import UUID
 
-from mixdown.errors import HandDied, MixdownError
-from mixdown.model import Claim, Stage
+from mixdown.errors import HandDied, MixdownError, NeedsTooMuchMemory, TimedOut
+from mixdown.jobs import JobStore
+from mixdown.model import Claim, Stage, Status
 from mixdown.settings import Settings
 from mixdown.studio import AtWork, Studio
+from mixdown.verdict import failed
 
 #: How long a hand that was told to stop may take for it, in seconds.
 _STOP_S = 5.0
 #: How long the foreman may take to end with this process, in seconds.
 _LEAVE_S = 10.0
+#: How often a hand that says nothing is looked at, in seconds.
+_LOOK_S = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 class Here:
@@ -64,7 +72,7 @@ class Hands:
 
     def __call__(self, shift: AtWork) -> Bench:
         """A bench for one shift."""
-        return Bench(self)
+        return Bench(self, shift.studio.jobs)
 
     def close(self) -> None:
         """Let everyone go."""
@@ -143,13 +151,29 @@ atexit.register(_FOREMAN.leave)
 class Bench:
     """The hands that work for one shift."""
 
-    def __init__(self, hands: Hands) -> None:
+    def __init__(self, hands: Hands, jobs: JobStore) -> None:
         self._hands = hands
+        self._jobs = jobs
         self.width = hands.width
         self._busy: set[_Hand] = set()
 
     def run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim]:
-        """Have a hand run a stage, and wait for it."""
+        """Have a hand run a stage, and wait for it.
+
+        A job that takes more than it may fails at once; the others of the shard go on with another hand.
+        """
+        claims = list(claims)
+        while True:
+            try:
+                return self._run(stage, claims)
+            except _TookTooMuch as error:
+                over = next(claim for claim in claims if claim.job_id == error.job_id)
+                claims.remove(over)
+                self._end(stage, over, error)
+                if not claims:
+                    return []
+
+    def _run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim]:
         hand = self._hands.borrow()
         self._busy.add(hand)
         try:
@@ -165,6 +189,14 @@ class Bench:
             raise answer
         return answer
 
+    def _end(self, stage: Stage, claim: Claim, error: _TookTooMuch) -> None:
+        """Write down that a job has failed, once and for all: the next hand would fare no better."""
+        for record in self._jobs.read([claim.job_id]):
+            if record.status is Status.running and record.fence == claim.fence:
+                message = error.what.format(record.spec.filename)
+                logger.warning("job %s was stopped in %s: %s", record.id, stage.value, message)
+                self._jobs.write([failed(record, claim, stage, error.failure, message)])
+
     def stop(self) -> None:
         """Tell those at work to stop; who does not within seconds is stopped."""
         for hand in list(self._busy):
@@ -173,7 +205,15 @@ class Bench:
         while self._busy and time.monotonic() < until_s:
             time.sleep(0.05)
         for hand in list(self._busy):
+            hand.kill()
             hand.close()
+
+
+class _TookTooMuch(HandDied):
+    """A hand was killed over a job that took more than it may."""
+
+    failure = ""  #: the code that the job ends with
+    what = ""  #: a sentence about it, with a place for its name
 
 
 class _Hand:
@@ -183,7 +223,10 @@ class _Hand:
         self._wire = wire
         self._orders = Connection(os.dup(wire.fileno()))
         self._sending = threading.Lock()
+        self._settings = settings
+        self._pid: int | None = None
         self.at: UUID | None = None  #: the job that it is at work on
+        self._since_s = 0.0  #: when it began with that
         self._send(settings)
 
     def is_there(self) -> bool:
@@ -196,16 +239,45 @@ class _Hand:
         self._send((stage, list(claims)))
         while True:
             try:
+                while not self._orders.poll(_LOOK_S):
+                    self._keep_within_limits()
                 kind, said = self._orders.recv()
             except (EOFError, OSError) as error:
                 raise HandDied from error
             if kind == "done":
                 return said
             if kind == "at":
-                self.at = said
+                self.at, self._since_s = said, time.monotonic()
+                continue
+            if kind == "pid":
+                self._pid = said
                 continue
             name, level, line = said
             logging.getLogger(name).log(level, "%s", line)
+
+    def _keep_within_limits(self) -> None:
+        """Kill it where its job takes more than it may, whatever code it hangs in."""
+        if self.at is None or self._pid is None:
+            return
+        error = _TookTooMuch()
+        if time.monotonic() - self._since_s > self._settings.job_time_s:
+            error.failure = TimedOut.code
+            error.what = f"Given up after {self._settings.job_time_s:g} s of work on “{{}}”."
+        elif _memory_bytes(self._pid) > self._settings.job_memory_bytes:
+            error.failure = NeedsTooMuchMemory.code
+            error.what = (
+                f"“{{}}” needs more than the {self._settings.job_memory_bytes} bytes of memory for one job."
+            )
+        else:
+            return
+        self.kill()
+        raise error
+
+    def kill(self) -> None:
+        """End it at once; one that hangs does not notice that its wire is cut."""
+        if self._pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
 
     def stop(self) -> None:
         """Tell it to stop at its next block."""
@@ -223,3 +295,12 @@ class _Hand:
                 self._orders.send(order)
             except (OSError, ValueError) as error:
                 raise HandDied from error
+
+
+def _memory_bytes(pid: int) -> int:
+    """Memory of a process that is not a file's; 0 where this system does not tell."""
+    try:
+        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+    except (OSError, ValueError):  # it has just ended, too
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")

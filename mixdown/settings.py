@@ -54,6 +54,10 @@ class Settings(BaseSettings):
         description="Internal hosts and networks (`10.0.0.0/8`) that webhooks asked for with an API key may go to, "
         "comma-separated; `*` for all.",
     )
+    triggers: Path | None = Field(default=None, description="File of triggers, for webhooks that come in: YAML.")
+    trigger_secrets: SecretStr | None = Field(
+        default=None, description='Their secrets, as JSON of names and secrets: `{"github": "…"}`.'
+    )
     channels: SecretStr | None = Field(
         default=None,
         description='Where people are told, as JSON of names and apprise addresses: `{"team": "slack://…"}`.',
@@ -86,7 +90,7 @@ class Settings(BaseSettings):
     )
     job_memory_bytes: int = Field(
         default=8 * 2**30,
-        ge=2**28,
+        ge=2**26,
         description="Most memory that the process of a job may take, in bytes.",
     )
     job_time_s: float = Field(

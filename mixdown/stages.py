@@ -19,6 +19,7 @@ from mixdown.errors import (
     CorruptObject,
     DatabaseUnavailable,
     Interrupted,
+    NeedsTooMuchMemory,
     PermanentError,
     RetryableError,
 )
@@ -43,6 +44,7 @@ from mixdown.owner import host
 from mixdown.retry import POLICIES, decide
 from mixdown.storage import master_key, safe_stem, staged_key
 from mixdown.studio import Studio
+from mixdown.verdict import failed
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +110,9 @@ class _Run:
             outcome = self._failed(record, claim, error.code, error.message)
         except RetryableError as error:
             outcome = self._not_served(record, claim, error)
+        except MemoryError:  # of what its process may have; see `hand`
+            message = f"“{record.spec.filename}” needs more memory than there is for one job."
+            outcome = self._failed(record, claim, NeedsTooMuchMemory.code, message)
         except Exception:
             # The one named place for a broad except: a bug met by one job must not take its neighbors along.
             logger.exception("job %s met a bug in %s", record.id, self.stage.value)
@@ -134,18 +139,8 @@ class _Run:
 
     def _failed(self, record: JobRecord, claim: Claim, code: str, message: str) -> Failed:
         """The end of a job with an error code, and whom to tell."""
-        now = datetime.now(UTC)
         logger.info("job %s failed in %s: %s (%s)", record.id, self.stage.value, message, code)
-        ended = replace(
-            record,
-            status=Status.failed,
-            error_code=code,
-            error_detail=message,
-            failed_stage=self.stage,
-            finished_at=now,
-        )
-        deliveries = tuple(deliveries_for(ended, now))
-        return Failed(claim=claim, code=code, detail=message, stage=self.stage, deliveries=deliveries)
+        return failed(record, claim, self.stage, code, message)
 
     def _not_served(self, record: JobRecord, claim: Claim, error: RetryableError) -> Outcome:
         """What becomes of a job after an error that trying again may mend."""
