@@ -18,6 +18,9 @@ import httpx
 import psutil
 import pytest
 
+from mixdown.model import JobSpec, Source
+from mixdown.settings import Settings
+from mixdown.studio import open_studio
 from tests.services.ctrl_c import heed_ctrl_c
 from tests.services.served import MIXDOWN
 
@@ -87,6 +90,21 @@ def test_it_answers_until_it_is_told_to_stop(tmp_path: Path, number: signal.Sign
         answer = b"".join(iter(lambda: client.recv(65_536), b""))
 
         assert answer.startswith(b"HTTP/1.1 200") or answer == b""
+        assert api.process.wait(timeout=60) == 0
+
+
+def test_streams_of_events_end_when_it_stops(tmp_path: Path) -> None:
+    """Whoever listens sees the end of the stream, not a cut, and comes again to another one."""
+    studio = open_studio(Settings(home=tmp_path / "home"))
+    [job] = studio.jobs.submit([(JobSpec(source=Source(uri=str(tmp_path / "talk.wav"))), "one")])
+    with _running(tmp_path) as api, httpx.stream("GET", f"{api.url}/v1/jobs/{job.id}/events", timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert any(str(job.id) in line for line in lines)
+
+        api.process.send_signal(signal.SIGTERM)
+        left = list(lines)
+
+        assert not [line for line in left if line.startswith("event: end")]
         assert api.process.wait(timeout=60) == 0
 
 
