@@ -5,6 +5,7 @@
     + InvalidRequest            invalid_request
       - UnknownPreset           unknown_preset
       - InvalidPreset           invalid_preset
+      - InvalidTrigger          invalid_trigger
       - IdempotencyMismatch     idempotency_mismatch
       - NotYetAvailable         not_yet_available
     + SourceError
@@ -41,6 +42,8 @@
     + FileNotFound              file_not_found
     + KeyNotFound               key_not_found
     + EndpointNotFound          endpoint_not_found
+    + TriggerNotFound           trigger_not_found
+    + HookRefused               hook_refused
     + DeliveryNotFound          delivery_not_found
     + NoSigningSecret           no_signing_secret
     + BatchCancelled            batch_cancelled
@@ -135,6 +138,12 @@ class InvalidPreset(InvalidRequest):
     """The file of a preset does not make sense."""
 
     code = "invalid_preset"
+
+
+class InvalidTrigger(InvalidRequest):
+    """The file of triggers does not make sense."""
+
+    code = "invalid_trigger"
 
 
 class IdempotencyMismatch(InvalidRequest):
@@ -338,6 +347,18 @@ class KeyNotFound(PermanentError):
     """There is no such API key."""
 
     code = "key_not_found"
+
+
+class TriggerNotFound(PermanentError):
+    """There is no trigger of this name."""
+
+    code = "trigger_not_found"
+
+
+class HookRefused(PermanentError):
+    """The message is not signed by whom this trigger knows, or not within the last five minutes."""
+
+    code = "hook_refused"
 
 
 class EndpointNotFound(PermanentError):

@@ -12,6 +12,7 @@ from mixdown.owner import is_alive
 from mixdown.sharing import expire_shared
 from mixdown.storage import STAGED, staged_key
 from mixdown.studio import Studio
+from mixdown.triggers.seen import HookMessages
 
 #: Jobs looked up at once.
 _CHUNK = 500
@@ -28,6 +29,7 @@ class Housekeeping:
     delivered: int
     swept: int  #: scratch folders and unfinished uploads that nobody will finish
     expired: int
+    forgotten: int  #: webhooks that came in long ago
 
 
 def keep_house(studio: Studio) -> Housekeeping:
@@ -37,6 +39,7 @@ def keep_house(studio: Studio) -> Housekeeping:
         delivered=deliver_waiting(studio),
         swept=studio.sweep() + studio.objects.sweep() + sweep_staged(studio),
         expired=expire(studio) + expire_shared(studio, _SHARED_DAYS),
+        forgotten=HookMessages(studio.jobs.engine).sweep(),
     )
 
 

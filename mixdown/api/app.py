@@ -11,7 +11,19 @@ from mixdown.api.events import EventHub
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
 from mixdown.api.problems import Problem, answer_problems
-from mixdown.api.routes import asking, audio, batches, catalog, deliveries, endpoints, events, health, jobs, metrics
+from mixdown.api.routes import (
+    asking,
+    audio,
+    batches,
+    catalog,
+    deliveries,
+    endpoints,
+    events,
+    health,
+    hooks,
+    jobs,
+    metrics,
+)
 from mixdown.api.shield import surround
 from mixdown.api.watching import RequestMetrics, Watching
 from mixdown.audit import AuditLog
@@ -19,6 +31,7 @@ from mixdown.jobs.event_log import EventLog
 from mixdown.keys import KeyRing, KeyStore
 from mixdown.studio import Studio
 from mixdown.telemetry import Telemetry
+from mixdown.triggers import read_triggers
 
 #: Of the modules of `mixdown.api.routes`.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -30,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     endpoints.router,
     events.router,
     health.router,
+    hooks.router,
     jobs.router,
     metrics.router,
 )
@@ -56,6 +70,7 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
     app.add_middleware(Watching, metrics=RequestMetrics(app.state.registry), telemetry=telemetry or Telemetry())
     app.state.events = EventHub(EventLog(studio.jobs.engine))
     app.state.checkup = checkup_of(studio)
+    app.state.triggers = read_triggers(studio.settings)
     answer_problems(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -20,6 +20,8 @@ _STATUS = {
     "no_result": HTTPStatus.CONFLICT,
     "file_not_found": HTTPStatus.NOT_FOUND,
     "endpoint_not_found": HTTPStatus.NOT_FOUND,
+    "trigger_not_found": HTTPStatus.NOT_FOUND,
+    "hook_refused": HTTPStatus.UNAUTHORIZED,
     "delivery_not_found": HTTPStatus.NOT_FOUND,
     "no_signing_secret": HTTPStatus.CONFLICT,
     "illegal_transition": HTTPStatus.CONFLICT,
