@@ -27,8 +27,7 @@ from mixdown.batch_words import (
     taken_so_far_s,
     title_words,
 )
-from mixdown.model import BatchProgress, FailureGroup, JobRecord, Outage, Priority, Stage, Status
-from mixdown.wording import done_share
+from mixdown.model import BatchProgress, FailureGroup, JobRecord, Outage, Priority, Stage, Status, done_share
 
 #: The colour of each state, in the order in which they stand in a bar.
 _STYLE = {

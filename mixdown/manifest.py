@@ -138,9 +138,7 @@ def _fetched(address: str, s3: S3Options | None, strangers: Strangers | None) ->
     with tempfile.TemporaryDirectory(prefix="mixdown-manifest-") as folder:
         copy = Path(folder) / "manifest"
         limits = Limits(source_bytes=_LARGEST_FETCHED_BYTES)
-        fetch(
-            Source(uri=address), copy, limits=limits, s3=s3, timeout_s=_FETCH_TIMEOUT_S, strangers=strangers
-        )
+        fetch(Source(uri=address), copy, limits=limits, s3=s3, timeout_s=_FETCH_TIMEOUT_S, strangers=strangers)
         return copy.open("rb")  # it is read after its name is gone
 
 

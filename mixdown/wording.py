@@ -16,13 +16,9 @@ from mixdown.model import (
     JobResult,
     Loudness,
     RmsLevel,
-    Stage,
     Status,
     Step,
 )
-
-#: How much of a job is behind it when a stage is, for progress bars; rendering is nearly all of it.
-_SHARE_DONE = {None: 0.0, Stage.validate: 0.05, Stage.process: 0.95, Stage.store: 1.0, Stage.notify: 1.0}
 
 #: What people see and type of a job's id, which is random from its first digit.
 SHORT_ID_CHARS = 8
@@ -31,14 +27,6 @@ SHORT_ID_CHARS = 8
 def short_id(record: JobRecord) -> str:
     """The id of a job, short enough to type."""
     return record.id.hex[:SHORT_ID_CHARS]
-
-
-def done_share(record: JobRecord) -> float:
-    """How much of a job is done, from 0 to 1."""
-    if record.status.ended:
-        return 1.0
-    share = _SHARE_DONE[record.stage]
-    return share + 0.9 * record.progress if record.stage is Stage.validate else share
 
 
 def state_words(record: JobRecord) -> str:

@@ -27,9 +27,9 @@ from mixdown.crew import Shard
 from mixdown.errors import RetryableError
 from mixdown.jobs import JobStore
 from mixdown.model import BatchProgress as Progress
-from mixdown.model import JobRecord, Status
+from mixdown.model import JobRecord, Status, done_share
 from mixdown.studio import Studio
-from mixdown.wording import done_share, short_id, state_words
+from mixdown.wording import short_id, state_words
 from tasks.pages import batch_page, job_page, job_row, plain
 
 #: Larger batches get a table but no page for each job: the reports lie beside the masters. Failures get one.

@@ -22,8 +22,8 @@ from mixdown.model import (
     Priority,
     Stage,
     Status,
+    done_share,
 )
-from mixdown.wording import done_share
 
 _JOB = "b3a1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 _BATCH = "7d3c1f20-94b1-4a70-8f3e-2b6d5c4a3e10"

@@ -14,8 +14,7 @@ from mixdown.db import engine as database
 from mixdown.db.engine import reading
 from mixdown.db.tables import Batch, BatchJob, Job, JobEventRow
 from mixdown.errors import BatchNotFound, JobNotFound
-from mixdown.model import Status
-from mixdown.wording import done_share
+from mixdown.model import Status, done_share
 
 #: A transaction that has not ended by then is ended by the server: ids below are settled.
 SETTLED_AFTER = timedelta(seconds=60)

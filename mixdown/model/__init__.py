@@ -56,6 +56,7 @@ from mixdown.model.ledger import (
     Rendition,
     Stage,
     Status,
+    done_share,
 )
 from mixdown.model.outcomes import Advanced, Deferred, Failed, Outcome, Succeeded
 from mixdown.model.presets import Case, Preset, Recipe, Requirement
@@ -196,6 +197,7 @@ __all__ = [
     "WebhookTarget",
     "Work",
     "digest",
+    "done_share",
     "sources_of",
     "with_sources",
 ]

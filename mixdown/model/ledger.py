@@ -81,6 +81,10 @@ class Stage(StrEnum):
     notify = "notify"
 
 
+#: How much of a job is behind it when a stage is, for progress bars; rendering is nearly all of it.
+_SHARE_DONE = {None: 0.0, Stage.validate: 0.05, Stage.process: 0.95, Stage.store: 1.0, Stage.notify: 1.0}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """A job as the ledger knows it."""
@@ -113,6 +117,14 @@ class JobRecord:
     heartbeat_at: datetime | None = None
     finished_at: datetime | None = None
     key_id: UUID | None = None  #: the API key it was asked for with
+
+
+def done_share(record: JobRecord) -> float:
+    """How much of a job is done, from 0 to 1."""
+    if record.status.ended:
+        return 1.0
+    share = _SHARE_DONE[record.stage]
+    return share + 0.9 * record.progress if record.stage is Stage.validate else share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixdown.model import Compress, Denoise, HighPass, JobRecord, Loudness, NoiseReduction, Stage, Status, Step
+from mixdown.model import (
+    Compress,
+    Denoise,
+    HighPass,
+    JobRecord,
+    Loudness,
+    NoiseReduction,
+    Stage,
+    Status,
+    Step,
+    done_share,
+)
 from mixdown.wording import (
     chain_words,
     delivered_words,
-    done_share,
     duration_words,
     level_words,
     loudness_words,

@@ -1,0 +1,200 @@
+"""A load generator for the API, in a process of its own: started and read by api.py.
+
+Open loop: every client asks at times that were settled before, and what it waited is counted from then on, so
+that a server which stalls is not spared the requests that it held up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_BOUNDARY = "mixdownload"
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Tally:
+    """What came back."""
+
+    waits_s: list[float] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    ids: list[str] = field(default_factory=list)
+    late_s: float = 0.0  #: by how much the generator itself was late, at most
+
+    def said(self) -> dict[str, object]:
+        """For api.py."""
+        waits = sorted(self.waits_s)
+        share = lambda part: waits[min(len(waits) - 1, int(part * len(waits)))] if waits else None  # noqa: E731
+        return {
+            "requests": sum(self.answers.values()),
+            "answers": dict(self.answers),
+            "p50_s": share(0.5),
+            "p99_s": share(0.99),
+            "max_s": waits[-1] if waits else None,
+            "late_s": self.late_s,
+            "ids": self.ids,
+        }
+
+
+class Connection:
+    """HTTP/1.1 over one socket that is kept; as little as a client can do with."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or 80
+        self._headers = headers
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, path: str, body: bytes = b"", media_type: str = "") -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._streams
+        lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}:{self._port}", f"content-length: {len(body)}"]
+        lines += [f"content-type: {media_type}"] if media_type else []
+        lines += [f"{name}: {value}" for name, value in self._headers.items()]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        await writer.drain()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        if "content-length:" not in head:
+            raise ConnectionError("an answer without a length")
+        length = int(head.split("content-length:")[1].split("\r\n")[0])
+        answer = await reader.readexactly(length)
+        if "connection: close" in head:
+            self.close()
+        return int(head.split(" ")[1]), answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._streams is not None:
+            self._streams[1].close()
+        self._streams = None
+
+
+def _clip(kib: int) -> bytes:
+    """A WAV file of so many KiB, each another noise."""
+    samples = os.urandom(1024 * kib)
+    head = b"RIFF" + (36 + len(samples)).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\x01\0\x01\0"
+    rate_hz = 48_000
+    head += rate_hz.to_bytes(4, "little") + (2 * rate_hz).to_bytes(4, "little") + b"\x02\0\x10\0data"
+    return head + len(samples).to_bytes(4, "little") + samples
+
+
+def _form(kib: int) -> bytes:
+    asked = json.dumps({"kind": "enhance", "steps": [{"kind": "loudness"}], "never_worse": "off"})
+    return (
+        f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="parameters"\r\n\r\n{asked}\r\n'
+        f'--{_BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="clip.wav"\r\n\r\n'
+    ).encode() + (_clip(kib) + f"\r\n--{_BOUNDARY}--\r\n".encode())
+
+
+async def _client(given: argparse.Namespace, tally: Tally, begins_s: float, paths: list[str]) -> None:
+    headers = {"authorization": f"Bearer {given.key}"} if given.key else {}
+    connection = Connection(given.url, headers)
+    due_s = begins_s + random.random() * given.every_s
+    while due_s < begins_s + given.for_s:
+        await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        tally.late_s = max(tally.late_s, time.monotonic() - due_s) if not tally.answers else tally.late_s
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                if given.what == "submit":
+                    media_type = f"multipart/form-data; boundary={_BOUNDARY}"
+                    status, answer = await connection.ask("POST", "/v1/jobs", _form(given.kib), media_type)
+                else:
+                    status, answer = await connection.ask("GET", random.choice(paths))
+            tally.answers[str(status)] += 1
+            if given.what == "submit" and status in (200, 202):
+                tally.ids.append(json.loads(answer)["id"])
+            tally.waits_s.append(time.monotonic() - due_s)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            tally.answers[type(error).__name__] += 1
+            connection.close()
+        due_s += given.every_s
+
+
+async def _listen(given: argparse.Namespace, path: str) -> dict[str, object]:
+    """Listeners on one stream of events, until it ends: which ids each has seen, and how late."""
+    parts = urlsplit(given.url)
+    seen: list[tuple[str, ...]] = []
+    lags_s: list[float] = []
+    hello = asyncio.Event()
+    count = 0
+
+    async def listener() -> None:
+        nonlocal count
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        key = f"authorization: Bearer {given.key}\r\n" if given.key else ""
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\n{key}\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        count += 1
+        if count == given.clients:
+            hello.set()
+            print("\nLOAD ready", flush=True)
+        ids: list[str] = []
+        while line := (await reader.readline()).decode():
+            if line.startswith("id:"):
+                ids.append(line[3:].strip())
+            elif line.startswith("data:") and '"at":' in line:
+                said = json.loads(line[5:])
+                lags_s.append(time.time() - _moment(said["at"]))
+            elif line.startswith("event:") and line[6:].strip() == "end":
+                break
+        seen.append(tuple(ids))
+        writer.close()
+
+    async with asyncio.timeout(given.for_s), asyncio.TaskGroup() as group:
+        for _ in range(given.clients):
+            group.create_task(listener())
+            await asyncio.sleep(0.002)
+    lags_s.sort()
+    return {
+        "listeners": len(seen),
+        "different": len(set(seen)),
+        "events": len(seen[0]) if seen else 0,
+        "p50_s": lags_s[len(lags_s) // 2] if lags_s else None,
+        "p99_s": lags_s[int(0.99 * len(lags_s))] if lags_s else None,
+        "max_s": lags_s[-1] if lags_s else None,
+    }
+
+
+def _moment(text: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+async def _run(given: argparse.Namespace) -> dict[str, object]:
+    paths = given.paths.split(",") if given.paths else []
+    if given.what == "listen":
+        return await _listen(given, paths[0])
+    tally, begins_s = Tally(), time.monotonic() + 0.5
+    async with asyncio.TaskGroup() as group:
+        for _ in range(given.clients):
+            group.create_task(_client(given, tally, begins_s, paths))
+    return tally.said()
+
+
+def main() -> None:
+    """Ask, and say what came back."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("submit", "read", "listen"))
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--key", default="")
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--every-s", type=float, default=10.0, help="each client asks so often")
+    parser.add_argument("--for-s", type=float, default=30.0)
+    parser.add_argument("--kib", type=int, default=1024)
+    parser.add_argument("--paths", default="", help="what is read or listened to, comma-separated")
+    print("\nLOAD " + json.dumps(asyncio.run(_run(parser.parse_args()))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
