@@ -170,7 +170,9 @@ def submit(
         # What works on it is not this machine: local files would wait for it in vain.
         elsewhere = "://" in asked.studio.settings.cluster
         accepted = _accept(asked, batch_id, share=share or elsewhere)
-        if here and accepted.total > accepted.done:
+        if accepted.total == accepted.done:
+            asked.studio.jobs.close_batch(batch_id)  # nobody comes for it; who is to be told of its end is
+        elif here:
             if not as_json:
                 _say_accepted(batch_id, accepted)
             _work_here(asked.studio, batch_id, quiet=as_json)

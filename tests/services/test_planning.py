@@ -301,6 +301,11 @@ def test_a_batch_worked_on_at_once(desk: CliRunner, commands: typer.Typer, tmp_p
     again = json.loads(desk.invoke(commands, ["plan", "--manifest", "list.csv", "--json"]).stdout)
     assert (again["done"], again["to_do"]) == (2, 0)
 
+    assert desk.invoke(commands, ["submit", "--manifest", "list.csv"]).exit_code == 0
+
+    newest, _ = open_studio(Settings()).jobs.batches()
+    assert newest.closed_at is not None  # nothing is left to do: nobody has to come for it
+
 
 @pytest.mark.parametrize(
     ("words", "title"),
