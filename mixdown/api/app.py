@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse
 
 from mixdown import __version__
 from mixdown.api.checkup import checkup_of
@@ -11,6 +14,7 @@ from mixdown.api.events import EventHub
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
 from mixdown.api.problems import Problem, answer_problems
+from mixdown.api.reference import page
 from mixdown.api.routes import (
     asking,
     audio,
@@ -56,6 +60,8 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
         version=__version__,
         description="Recordings in, broadcast-ready masters out, with proof.",
         responses={"default": {"model": Problem, "description": "What went wrong (RFC 9457)."}},
+        docs_url=None,  # FastAPI's pages bring their scripts from elsewhere
+        redoc_url=None,
     )
     audit = AuditLog(studio.jobs.engine)
     app.state.desk = Desk(
@@ -75,4 +81,6 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
     for router in ROUTERS:
         app.include_router(router)
     describe(app, (*asking.BODIES, *audio.BODIES))
+    text = cache(lambda: page(app.openapi()))
+    app.add_api_route("/docs", lambda: HTMLResponse(text()), include_in_schema=False)
     return app
