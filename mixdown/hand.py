@@ -33,10 +33,15 @@ _MOST_FILES = 1024
 _MEMORY_OF_OURS_BYTES = 2 << 30
 
 
+#: Work gives way to those who answer people: the API, Prefect's server, the ledger.
+_NICE = 5
+
+
 def foreman(control: socket.socket) -> None:
     """Fork a hand for each socket that arrives, until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches everyone: our parent decides
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for hands
+    os.nice(_NICE)
     rehearse()
     gc.collect()
     gc.freeze()  # pages that all hands share stay shared
