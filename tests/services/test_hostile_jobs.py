@@ -347,7 +347,7 @@ def test_command_line_in_a_terminal_without_unicode(inbox: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["x.wav", "--notify", "example.org"], 2, "This is not a webhook address"),
+        (["x.wav", "--notify", "example.org"], 2, "Whom to notify is an https:// address"),
         (["x.wav", "--preset", "vinyl"], 2, "There is no preset “vinyl”"),
         (["."], 2, "There is no recording in the folder “empty”"),
         ([""], 2, "A recording needs a name"),
