@@ -139,9 +139,13 @@ def test_hidden_is_what_begins_with_a_dot(name: str, hidden: bool) -> None:
 
 
 @given(
-    st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=300).filter(
-        lambda n: n not in (".", "..")
-    )
+    # As the system gives them: text, or bytes that are none.
+    st.one_of(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=300),
+        st.binary(min_size=1, max_size=300).map(
+            lambda name: os.fsdecode(name.replace(b"/", b"-").replace(b"\0", b"-"))
+        ),
+    ).filter(lambda n: n not in (".", ".."))
 )
 def test_every_name_can_be_filed_with_a_report_beside_it(name: str) -> None:
     """Whatever it is called: each name that is tried, and its report's, fits a file system; no two are the same."""
