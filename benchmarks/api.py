@@ -177,7 +177,8 @@ def listen(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
 def restart(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
     """The API killed and PostgreSQL restarted under load: what was accepted is there, and ends."""
     generator = door.load("submit", "--clients", "50", "--every-s", "5", "--for-s", "45", "--kib", "64")
-    for pause_s, trouble in ((10, door.kill), (0, door.start), (10, door.services.postgres.restart)):
+    server = door.services.postgres
+    for pause_s, trouble in ((10, door.kill), (0, door.start), (10, server.stop), (1, server.start)):
         time.sleep(pause_s)
         trouble()
     took = said(generator)

@@ -125,18 +125,17 @@ async def _listen(given: argparse.Namespace, path: str) -> dict[str, object]:
     parts = urlsplit(given.url)
     seen: list[tuple[str, ...]] = []
     lags_s: list[float] = []
-    hello = asyncio.Event()
-    count = 0
+    count, ready_s = 0, float("inf")
 
     async def listener() -> None:
-        nonlocal count
+        nonlocal count, ready_s
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         key = f"authorization: Bearer {given.key}\r\n" if given.key else ""
         writer.write(f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\n{key}\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         count += 1
         if count == given.clients:
-            hello.set()
+            ready_s = time.time()
             print("\nLOAD ready", flush=True)
         ids: list[str] = []
         while line := (await reader.readline()).decode():
@@ -144,7 +143,8 @@ async def _listen(given: argparse.Namespace, path: str) -> dict[str, object]:
                 ids.append(line[3:].strip())
             elif line.startswith("data:") and '"at":' in line:
                 said = json.loads(line[5:])
-                lags_s.append(time.time() - _moment(said["at"]))
+                if _moment(said["at"]) > ready_s:  # what was before is history
+                    lags_s.append(time.time() - _moment(said["at"]))
             elif line.startswith("event:") and line[6:].strip() == "end":
                 break
         seen.append(tuple(ids))
