@@ -27,6 +27,11 @@ CORE_ORDER = {
     "analysis": {"__version__", "analysis", "intermediate", "overlap", "progress", "wording", "codec", "dsp"},
     "quality": {"quality", "dsp"},
     "editing": {"editing", "intermediate", "codec", "dsp", "progress"},
+    "music": {"music", "dsp", "codec"},
+    "speech": {
+        *("speech", "music", "editing", "dsp", "codec", "storage"),
+        *("intermediate", "overlap", "progress"),
+    },
     "inbox": {"inbox", "items", "report", "storage", "studio", "submission", "wording"},
     "render": {"render", "editing", "intermediate", "overlap", "progress", "picture", "codec", "dsp"},
 }

@@ -8,6 +8,10 @@
       - InvalidTrigger          invalid_trigger
       - IdempotencyMismatch     idempotency_mismatch
       - NotYetAvailable         not_yet_available
+      - InvalidScript           invalid_script
+      - UnknownVoice            unknown_voice
+      - UnknownLanguage         unknown_language
+      - UnknownSound            unknown_sound
     + SourceError
       - SourceNotFound          source_not_found
       - SourceForbidden         source_forbidden
@@ -31,6 +35,10 @@
       - NoChapters              no_chapters
       - TooManyParts            too_many_parts
       - UnreadablePicture       unreadable_picture
+    + NoSuchEngine              no_such_engine
+    + EngineRefused             engine_refused
+    + TooExpensive              too_expensive
+    + BadSpeech                 bad_speech
     + AddressRefused            address_refused
     + UnavailableProvider       unavailable_provider
     + TimedOut                  timed_out
@@ -60,6 +68,7 @@
     + PrefectUnavailable        prefect_unavailable
     + HandDied                  hand_died
     + ClusterUnavailable        cluster_unavailable
+    + EngineUnavailable         engine_unavailable
   x Interrupted                 the work was stopped; the job is queued again
 
 A foreign error is translated once, in the adapter that met it, with its cause kept. An error that is
@@ -135,6 +144,17 @@ from mixdown.errors.recordings import (
     UnsupportedFormat,
     UnsupportedSampleRate,
 )
+from mixdown.errors.speaking import (
+    BadSpeech,
+    EngineRefused,
+    EngineUnavailable,
+    InvalidScript,
+    NoSuchEngine,
+    TooExpensive,
+    UnknownLanguage,
+    UnknownSound,
+    UnknownVoice,
+)
 from mixdown.errors.tree import (
     INTERNAL,
     Interrupted,
@@ -148,6 +168,7 @@ __all__ = [
     "AddressRefused",
     "AudioError",
     "BadHeader",
+    "BadSpeech",
     "BatchCancelled",
     "BatchNotFound",
     "BeyondTheEnd",
@@ -160,6 +181,8 @@ __all__ = [
     "DeliveryNotFound",
     "EmptyFile",
     "EndpointNotFound",
+    "EngineRefused",
+    "EngineUnavailable",
     "FileNotFound",
     "HandDied",
     "HookRefused",
@@ -169,6 +192,7 @@ __all__ = [
     "InvalidPreset",
     "InvalidRequest",
     "InvalidSamples",
+    "InvalidScript",
     "InvalidTrigger",
     "JobFailed",
     "JobNotFound",
@@ -180,6 +204,7 @@ __all__ = [
     "NoChapters",
     "NoResult",
     "NoSigningSecret",
+    "NoSuchEngine",
     "NotARegularFile",
     "NotYetAvailable",
     "NothingLeft",
@@ -196,12 +221,16 @@ __all__ = [
     "SourceUnavailable",
     "StorageUnavailable",
     "TimedOut",
+    "TooExpensive",
     "TooLong",
     "TooManyChannels",
     "TooManyParts",
     "TriggerNotFound",
     "UnavailableProvider",
+    "UnknownLanguage",
     "UnknownPreset",
+    "UnknownSound",
+    "UnknownVoice",
     "UnreadableAudio",
     "UnreadablePicture",
     "UnsupportedFormat",

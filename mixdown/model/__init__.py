@@ -46,6 +46,7 @@ from mixdown.model.edits import (
     sources_of,
     with_sources,
 )
+from mixdown.model.generate import Generate, Listening, MusicBed, ScriptForm
 from mixdown.model.ledger import (
     Attachment,
     Claim,
@@ -76,6 +77,7 @@ from mixdown.model.requests import (
     Work,
     digest,
 )
+from mixdown.model.script import ChapterStart, EffectCue, Gap, Item, Line, MusicCue, Pause, Script
 from mixdown.model.sound import Labels, LevelReport, Limits, Mark, ProbedAudio, StoredObject, Tags
 from mixdown.model.source import Source
 from mixdown.model.steps import (
@@ -115,6 +117,7 @@ __all__ = [
     "ChannelTarget",
     "Channels",
     "Chapter",
+    "ChapterStart",
     "Check",
     "Claim",
     "Comparison",
@@ -131,6 +134,7 @@ __all__ = [
     "DenoiseMethod",
     "DualMono",
     "Edit",
+    "EffectCue",
     "Enhance",
     "Fade",
     "FadeCurve",
@@ -138,10 +142,13 @@ __all__ = [
     "FailureGroup",
     "Finding",
     "Gain",
+    "Gap",
+    "Generate",
     "HighPass",
     "HumTone",
     "Insert",
     "Intro",
+    "Item",
     "JobEvent",
     "JobRecord",
     "JobResult",
@@ -151,11 +158,15 @@ __all__ = [
     "Level",
     "LevelReport",
     "Limits",
+    "Line",
+    "Listening",
     "Loudness",
     "LoudnessSeries",
     "Mark",
     "Measure",
     "Music",
+    "MusicBed",
+    "MusicCue",
     "NeverWorse",
     "NoiseReduction",
     "Outage",
@@ -163,6 +174,7 @@ __all__ = [
     "OutputSpec",
     "Outro",
     "Passage",
+    "Pause",
     "Pitch",
     "Preset",
     "Priority",
@@ -175,6 +187,8 @@ __all__ = [
     "Reverse",
     "RmsLevel",
     "RoomTone",
+    "Script",
+    "ScriptForm",
     "SegmentScores",
     "Shift",
     "Silence",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer
 
 from mixdown.model.chains import Step
+from mixdown.model.generate import Generate
 from mixdown.model.source import Source
 from mixdown.model.steps import NoiseReduction, Request, without_null_defaults
 
@@ -153,7 +154,7 @@ class Analyze(Request):
 
 
 #: What a job does.
-Work = Annotated[Enhance | Transform | Analyze, Field(discriminator="kind")]
+Work = Annotated[Enhance | Transform | Analyze | Generate, Field(discriminator="kind")]
 
 
 class WebhookTarget(Request):
