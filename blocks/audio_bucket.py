@@ -37,10 +37,23 @@ class AudioBucket(Block):
     secret: SecretStr | None = Field(default=None, title="Secret access key", json_schema_extra={"position": 3})
     region: str | None = Field(default=None, title="Region", json_schema_extra={"position": 4})
 
+    public_url: str | None = Field(
+        default=None,
+        title="S3 endpoint in links",
+        description="The endpoint as those reach it who follow signed links. Empty: the S3 endpoint.",
+        json_schema_extra={"position": 5},
+    )
+
     def options(self) -> S3Options:
         """How S3 is reached, for sources too."""
         secret = self.secret.get_secret_value() if self.secret else None
-        return S3Options(endpoint_url=self.endpoint_url, key=self.key, secret=secret, region=self.region)
+        return S3Options(
+            endpoint_url=self.endpoint_url,
+            key=self.key,
+            secret=secret,
+            region=self.region,
+            public_url=self.public_url,
+        )
 
     def settings(self) -> dict[str, Any]:
         """The settings that this block stands for."""
@@ -50,6 +63,7 @@ class AudioBucket(Block):
             "s3_key": self.key,
             "s3_secret": self.secret,
             "s3_region": self.region,
+            "s3_public_url": self.public_url,
         }
 
     def open(self) -> ObjectStore:

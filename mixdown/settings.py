@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         default=None, description="Folder of presets of your own. Default: `presets` in home."
     )
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
+    s3_public_url: str | None = Field(
+        default=None,
+        description="The S3 endpoint as clients reach it, such as `https://s3.example.com`: signed links name it. "
+        "Default: the endpoint itself.",
+    )
     s3_key: str | None = Field(default=None, description="S3 access key id. Default: AWS's own chain.")
     s3_secret: SecretStr | None = Field(default=None, description="S3 secret access key.")
     s3_region: str | None = Field(default=None, description="S3 region.")

@@ -187,6 +187,7 @@ def s3_options(settings: Settings) -> S3Options:
         key=settings.s3_key,
         secret=settings.s3_secret.get_secret_value() if settings.s3_secret else None,
         region=settings.s3_region,
+        public_url=settings.s3_public_url,
     )
 
 

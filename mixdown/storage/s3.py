@@ -222,7 +222,7 @@ class S3Bucket(Bucket):
         """An address at which anybody may fetch an object for so long, under this name; it costs no request."""
         kept_as = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
         asked = {"expires": expires_s, "ResponseContentDisposition": kept_as}
-        return str(self.fs.url(self._path(name), **asked))
+        return str(_connected(self._options.for_links, os.getpid()).url(self._path(name), **asked))
 
     def delete(self, name: str) -> None:
         """Remove an object."""
