@@ -10,6 +10,7 @@ from mixdown.storage.keys import (
     safe_name,
     safe_stem,
     source_key,
+    speech_key,
     staged_key,
 )
 from mixdown.storage.options import S3Options
@@ -27,6 +28,7 @@ __all__ = [
     "safe_stem",
     "scratch_errors",
     "source_key",
+    "speech_key",
     "staged_key",
     "translated",
 ]

@@ -42,6 +42,11 @@ def incoming_key(sha256: str, suffix: str) -> str:
     return f"incoming/{sha256[:2]}/{sha256}" + (suffix.lower() if _SUFFIX.fullmatch(suffix) else "")
 
 
+def speech_key(chunk_key: str) -> str:
+    """The key of a chunk of speech; equal words of an equal voice, equal key, whatever the job."""
+    return f"speech/{chunk_key[:2]}/{chunk_key}.flac"
+
+
 def master_key(result_key: str, filename: str) -> str:
     """The final key of one file of a result, before the store adds the file's own hash; equal work, equal key."""
     return f"masters/{result_key[:2]}/{result_key}/{safe_name(filename)}"
