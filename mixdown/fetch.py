@@ -203,6 +203,8 @@ def _copied(
             sink, filename = _from_s3(source.uri, arriving, s3)
         elif scheme in ("http", "https"):
             sink, filename = _from_http(source.uri, arriving, transport)
+        elif (text := source.text) is not None:
+            sink, filename = arriving.write(iter((text.encode(errors="replace"),)), 0), name
         else:
             raise InvalidRequest(f"{name} cannot be fetched: nothing here speaks {scheme}.")
     return sink.fetched(to, source.filename or filename)

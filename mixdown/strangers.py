@@ -51,6 +51,8 @@ class Strangers:
             self._below_a_root(path, source.name)
             return
         scheme, _, rest = source.uri.partition("://")
+        if source.text is not None:
+            return
         if scheme.lower() in ("http", "https"):
             self._reach.check(source.uri)
         elif scheme.lower() == "s3":

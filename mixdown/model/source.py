@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator
 
 from mixdown.model.steps import Request, without_null_defaults
 
 
+#: The scheme of a script that is its own address: what follows is the text, percent-encoded UTF-8.
+TEXT_SCHEME = "text://"
+LONGEST_TEXT_CHARS = 200_000
+_LONGEST_ADDRESS = 4096
+
+
 class Source(Request):
-    """A recording, where it lies."""
+    """A recording or a script, where it lies."""
 
     model_config = ConfigDict(title="Recording", json_schema_extra=without_null_defaults)
     uri: str = Field(
-        min_length=1, max_length=4096, description="A path, or a `file://`, `s3://`, `http(s)://` address."
+        min_length=1,
+        max_length=len(TEXT_SCHEME) + 12 * LONGEST_TEXT_CHARS,  # a character is at most four bytes of three letters
+        description="A path, or a `file://`, `s3://`, `http(s)://` address.",
     )
     filename: Annotated[str | None, WithJsonSchema({"type": "string"})] = Field(
         default=None, max_length=1024, description="The owner's name for it. May stay empty."
@@ -25,9 +33,32 @@ class Source(Request):
         default=None, pattern="^[0-9a-f]{64}$", description="A claim, checked when the source is read."
     )
 
+    @field_validator("uri")
+    @classmethod
+    def _not_too_long(cls, uri: str) -> str:
+        if not uri.startswith(TEXT_SCHEME) and len(uri) > _LONGEST_ADDRESS:
+            raise ValueError(f"an address has at most {_LONGEST_ADDRESS} characters")
+        return uri
+
+    @classmethod
+    def of_text(cls, text: str, filename: str | None = None) -> Source:
+        """A script that travels with its request; ValueError where it is empty, or longer than that is meant for."""
+        if not text.strip():
+            raise ValueError("there is no text")
+        if len(text) > LONGEST_TEXT_CHARS:
+            raise ValueError(f"a text has at most {LONGEST_TEXT_CHARS} characters; name a file that holds it")
+        return cls(uri=TEXT_SCHEME + quote(text, safe=" !'(),-.:;?\n", errors="replace"), filename=filename)
+
+    @property
+    def text(self) -> str | None:
+        """The script, where it travels with the request."""
+        return unquote(self.uri.removeprefix(TEXT_SCHEME)) if self.uri.startswith(TEXT_SCHEME) else None
+
     @property
     def name(self) -> str:
         """The owner's name for it, fit to be printed on one line; never a folder, a query or a credential."""
+        if not self.filename and self.uri.startswith(TEXT_SCHEME):
+            return "script.txt"
         name = (self.filename or _last_part(self.uri)).rstrip("/").rsplit("/", 1)[-1]
         return "".join(char if char.isprintable() else "\ufffd" for char in name) or "the recording"
 
