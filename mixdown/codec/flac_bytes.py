@@ -12,7 +12,7 @@ from mixdown.dsp.processor import Block
 from mixdown.errors import UnreadableAudio
 
 _FULL_SCALE = 2**23
-#: Where the MD5 of the samples lies: behind `fLaC`, the head of the block and 18 bytes of STREAMINFO (RFC 9639, 8.2).
+#: Where the MD5 of the samples lies: behind `fLaC`, the block's head and 18 bytes of STREAMINFO (RFC 9639, 8.2).
 _MD5 = slice(26, 42)
 
 

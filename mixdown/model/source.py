@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field, WithJsonSchema, field_validator
 
 from mixdown.model.steps import Request, without_null_defaults
 
-
 #: The scheme of a script that is its own address: what follows is the text, percent-encoded UTF-8.
 TEXT_SCHEME = "text://"
 LONGEST_TEXT_CHARS = 200_000
@@ -42,12 +41,12 @@ class Source(Request):
 
     @classmethod
     def of_text(cls, text: str, filename: str | None = None) -> Source:
-        """A script that travels with its request; ValueError where it is empty, or longer than that is meant for."""
+        """A script that travels with its request; ValueError where it is empty or too long for that."""
         if not text.strip():
             raise ValueError("there is no text")
         if len(text) > LONGEST_TEXT_CHARS:
             raise ValueError(f"a text has at most {LONGEST_TEXT_CHARS} characters; name a file that holds it")
-        return cls(uri=TEXT_SCHEME + quote(text, safe=" !'(),-.:;?\n", errors="replace"), filename=filename)
+        return cls(uri=TEXT_SCHEME + quote(text, safe=" !'(),-.:;?", errors="replace"), filename=filename)
 
     @property
     def text(self) -> str | None:
