@@ -22,6 +22,7 @@ from mixdown.model import (
     Denoise,
     DualMono,
     Enhance,
+    Generate,
     HighPass,
     JobSpec,
     NoiseReduction,
@@ -52,6 +53,8 @@ def effective_steps(work: Work) -> tuple[Step, ...]:
     """
     if isinstance(work, Analyze):
         return ()
+    if isinstance(work, Generate):
+        return (work.loudness or presets.load(work.preset).steps[-1],)
     steps = _enhancing(work) if isinstance(work, Enhance) else work.steps
     steps = tuple(step for step in steps if not _does_nothing(step))
     if any(isinstance(step, FINAL) for step in steps[:-1]):
@@ -97,6 +100,12 @@ def materials_of(steps: Iterable[Step]) -> tuple[Source, ...]:
     return tuple({source.uri: source for step in steps for source in sources_of(step)}.values())
 
 
+def sources_beside(work: Work, steps: Iterable[Step]) -> tuple[Source, ...]:
+    """Whatever a job needs besides its own source, as far as its request tells."""
+    named = (work.lexicon, work.music.source if work.music else None) if isinstance(work, Generate) else ()
+    return (*materials_of(steps), *(source for source in named if source is not None))
+
+
 def requirements_of(work: Work, preset_folder: Path | None) -> list[dict[str, Any]]:
     """What an analysis holds a recording against: a preset that has changed since makes it another analysis."""
     if not isinstance(work, Analyze):
@@ -106,14 +115,23 @@ def requirements_of(work: Work, preset_folder: Path | None) -> list[dict[str, An
 
 
 def result_key(
-    source_sha256: str, spec: JobSpec, materials_sha256: Sequence[str] = (), *, preset_folder: Path | None = None
+    source_sha256: str,
+    spec: JobSpec,
+    materials_sha256: Sequence[str] = (),
+    *,
+    preset_folder: Path | None = None,
+    spoken_by: str = "",
 ) -> str:
     """Hash of everything that decides the result: same key, same bytes.
 
-    Tags come from the source's own bytes, so they need no place of their own.
+    Tags come from the source's own bytes, so they need no place of their own. `spoken_by` is the speech engine, and
+    all that decides what it makes of a text.
     """
     steps = [step.model_dump(mode="json") for step in effective_steps(spec.work)]
     outputs = [output.model_dump(mode="json") for output in spec.outputs]
     asked = spec.work.model_dump(mode="json", include={"kind", "never_worse", "presets", "music"})
     asked["requirements"] = requirements_of(spec.work, preset_folder)
+    if isinstance(spec.work, Generate):
+        asked |= {**spec.work.model_dump(mode="json", exclude={"lexicon", "max_cost"}), "spoken_by": spoken_by}
+        asked["named"] = spec.filename  # without a title of its own, a programme is called like its script
     return digest(source_sha256, asked, steps, list(materials_sha256), outputs, tool_versions())

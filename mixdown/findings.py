@@ -36,17 +36,32 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechPlan:
+    """Who is to say a script, and in how many parts."""
+
+    quality: str  #: draft, standard, studio or cloud:NAME
+    engine: str
+    identity: str  #: whatever decides its samples: every machine must have the same
+    origin: str  #: what has to serve for it to speak: `https://host`; "": nothing
+    parts: int  #: that are made apart, before the job is processed; 0: too little for that
+    chunks: int
+    characters: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
     """A source that can be read from any machine that may process it, and what it will become."""
 
     __pydantic_config__ = _INFINITY_AS_STRING
 
     source: StoredObject
-    probe: ProbedAudio
+    probe: ProbedAudio | None  #: None: it is a script
     result_key: str
     staged: bool  #: whether `source` is a copy of ours
     already_made: bool  #: whether an earlier job made this very result
     materials: tuple[Material, ...] = ()
+    speech: SpeechPlan | None = None  #: of a script
 
     def as_work(self) -> dict[str, Any]:
         """Form for the ledger."""

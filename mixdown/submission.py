@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from mixdown import presets
-from mixdown.chain import effective_steps, materials_of, requirements_of, tool_versions
-from mixdown.channels import target_of
+from mixdown.chain import effective_steps, requirements_of, sources_beside, tool_versions
+from mixdown.channels import refuse_unknown, target_of
 from mixdown.errors import InvalidRequest
 from mixdown.fetch import origin_of, source_version
 from mixdown.items import Item, absolute, address_of, in_a_sentence, items_of, versions_of
@@ -21,6 +21,7 @@ from mixdown.jobs import Asked, Submitted
 from mixdown.model import (
     Analyze,
     Enhance,
+    Generate,
     JobRecord,
     JobSpec,
     NeverWorse,
@@ -106,6 +107,7 @@ def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = 
 
 def asked_of(studio: Studio, spec: JobSpec, item: Item, key: str, key_id: UUID | None = None) -> Asked:
     """A request as the ledger takes it, under a key, with what is known of its source."""
+    refuse_unknown(spec.notify, studio.channels)
     origin = _origin(studio, spec.source)
     return Asked(spec=spec, key=key, size_bytes=item.size_bytes, origin=origin, key_id=key_id)
 
@@ -236,12 +238,22 @@ def _with_places(work: Work) -> Work:
 
     if isinstance(work, Analyze):
         return work
+    if isinstance(work, Generate):
+        return _with_places_of_script(work, placed)
     changed: dict[str, Any] = {}
     if work.steps is not None:
         changed["steps"] = tuple(with_sources(step, placed) for step in work.steps)
     if isinstance(work, Enhance):
         changed["edits"] = tuple(with_sources(step, placed) for step in work.edits)
     return work.model_copy(update=changed)
+
+
+def _with_places_of_script(work: Generate, placed: Callable[[Source], Source]) -> Generate:
+    music = work.music
+    if music and music.source:
+        music = music.model_copy(update={"source": placed(music.source)})
+    lexicon = placed(work.lexicon) if work.lexicon else None
+    return work.model_copy(update={"music": music, "lexicon": lexicon})
 
 
 def submission_key(studio: Studio, spec: JobSpec, version: str | None = None) -> str:
@@ -278,7 +290,7 @@ class Keys:
         return digest(
             spec.model_dump(mode="json", exclude={"source"}),
             [step.model_dump(mode="json") for step in steps],
-            [source_version(source, self._studio.s3) for source in materials_of(steps)],
+            [source_version(source, self._studio.s3) for source in sources_beside(spec.work, steps)],
             requirements_of(spec.work, self._studio.settings.effective_presets),
             tool_versions(),
             self._studio.objects.root,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from mixdown.model.source import Source
-from mixdown.model.steps import Request, without_null_defaults
+from mixdown.model.steps import Loudness, Request, RmsLevel, without_null_defaults
 
 
 class ScriptForm(StrEnum):
@@ -79,6 +79,9 @@ class Generate(Request):
     lexicon: Source | None = Field(default=None, description="How words are said: a CSV, YAML or PLS file.")
     music: MusicBed | None = Field(default=None, description="Music under all of it.")
     preset: str = Field(default="podcast", description="Name of the preset that decides the loudness.")
+    loudness: Annotated[Loudness | RmsLevel, Field(discriminator="kind")] | None = Field(
+        default=None, description="A loudness of one's own, instead of the preset's."
+    )
     listening: Listening = Field(default=Listening.auto, description="Have a recogniser hear whether all was said.")
     attempts: int = Field(
         default=3, ge=1, le=10, description="How often a chunk is made that sounds wrong, before the job fails."

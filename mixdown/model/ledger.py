@@ -133,6 +133,8 @@ class Claim:
 
     job_id: UUID
     fence: int
+    parts: int = field(default=0, compare=False)  #: in which its speech may be made before, all at the same time
+    part: int | None = field(default=None, compare=False)  #: only this one of them is to be made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
