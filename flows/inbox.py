@@ -9,6 +9,7 @@ from flows.asked import enhancing
 from flows.catch_up import CatchUp, superseded
 from flows.form import AS_PRESET, PODCAST, NoiseChoice, PresetName, StepLine
 from flows.orchestrate import call_off, this_run_id, work_to_end
+from mixdown.channels import refuse_unknown_name
 from mixdown.inbox import Swept, filing, open_inbox, sweep, swept_words
 from mixdown.model import NeverWorse, OutputSpec
 from tasks.studio import studio
@@ -51,6 +52,7 @@ def watch_inbox(
         own_preset or preset, noise_reduction, outputs, deliver_to, notify_url, steps, edits, never_worse
     )
     opened = studio()
+    refuse_unknown_name(notify_url, opened.channels)
     place = open_inbox(inbox, opened, deliver_to=deliver_to or None, settle_s=settle_s)
     swept = sweep(opened, place, defaults, batch_id=this_run_id(), patience_s=settle_s + 1)
     with filing(opened, place) as tally:

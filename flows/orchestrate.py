@@ -15,6 +15,7 @@ from prefect.runtime import flow_run as this_run
 from prefect.states import Cancelled, Completed
 
 from flows.otherwise import impatient, otherwise
+from mixdown.channels import refuse_unknown
 from mixdown.cluster import cluster_of, work_on_cluster
 from mixdown.crew import work_on
 from mixdown.ended import Ended
@@ -47,6 +48,7 @@ def run_to_end(
     The batch has the id of the run: the same run, started again, goes on with it.
     """
     opened = studio()
+    refuse_unknown(notify, opened.channels)
     cluster = cluster_of(opened.settings)
     batch_id = this_run_id() or uuid4()
     opened.jobs.open_batch(title, batch_id=batch_id, priority=priority, notify=notify)

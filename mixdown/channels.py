@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import SecretStr
 
-from mixdown.errors import InvalidRequest
+from mixdown.errors import InvalidRequest, UnknownChannel
 from mixdown.messages import Words, words_of
 from mixdown.model import ChannelTarget, Delivery, Target, WebhookTarget
 from mixdown.webhooks import Answer
@@ -50,6 +50,19 @@ def target_of(name: str) -> Target:
     if not _NAME.fullmatch(name):
         raise InvalidRequest("Whom to notify is an https:// address, or the name of a channel.")
     return ChannelTarget(channel=name)
+
+
+def refuse_unknown(targets: Iterable[Target], known: Collection[str]) -> None:
+    """UnknownChannel where one of these is a channel that is not set up: told at once, not in silence later."""
+    for target in targets:
+        if isinstance(target, ChannelTarget) and target.channel not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "none is set up"
+            raise UnknownChannel(f"There is no channel “{target.channel}” here: {there}.")
+
+
+def refuse_unknown_name(name: str | None, known: Collection[str]) -> None:
+    """UnknownChannel where whom a name stands for is a channel that is not set up."""
+    refuse_unknown((target_of(name),) if name else (), known)
 
 
 def of_batch(name: str | None) -> tuple[str | None, tuple[Target, ...]]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Literal, TypeVar
@@ -57,6 +58,12 @@ class Studio:
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # another thread is at work in it
                 home.rmdir()
+
+    @cached_property
+    def channels(self) -> frozenset[str]:
+        """The names by which people can be told."""
+        named = self.settings.channels.get_secret_value() if self.settings.channels else None
+        return frozenset(channels_from(named))
 
     def sweep(self) -> int:
         """Delete what processes that are gone left in the scratch folder; returns how many it were."""

@@ -18,6 +18,7 @@ from mixdown.api.requested import (
     source_of,
 )
 from mixdown.api.uploads import Upload
+from mixdown.channels import refuse_unknown
 from mixdown.errors import InvalidRequest
 from mixdown.items import Item, items_of
 from mixdown.items.requests import templates
@@ -73,6 +74,7 @@ def spec_of(desk: Desk, parameters: AnyParameters) -> JobSpec:
     steps = [] if isinstance(parameters, AnalyzeParameters) else list(parameters.steps or ())
     edits = parameters.edits if isinstance(parameters, EnhanceParameters) else ()
     _check_places(desk, _others([*steps, *edits]), parameters.deliver_to)
+    refuse_unknown(parameters.notify, desk.studio.channels)
     defaults = defaults_of(parameters, desk.studio.settings.effective_presets)
     return from_outside(templates(defaults)({})).model_copy(update={"notify": parameters.notify})
 
@@ -167,6 +169,7 @@ def ask_batch(desk: Desk, caller: Caller, batch: BatchWanted, name: Name | None)
     """
     if not batch.wanted:
         raise InvalidRequest("There is nothing to do: name recordings, send files, or a manifest.")
+    refuse_unknown(batch.notify, desk.studio.channels)
     requests, studio = RequestStore(desk.studio.jobs.engine), desk.studio
     others = [batch.title, batch.priority, [each.model_dump(mode="json") for each in batch.notify]]
     known = requests.begin(name, _digest("batch", batch.wanted, *others)) if name else Known()

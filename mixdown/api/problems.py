@@ -28,6 +28,7 @@ _STATUS = {
     "batch_cancelled": HTTPStatus.CONFLICT,
     "source_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unknown_preset": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unknown_channel": HTTPStatus.UNPROCESSABLE_ENTITY,
     "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
     "not_yet_available": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -96,7 +96,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Tell what a batch would do: how many are new, done or unreadable, and how long it would take."""
-    from mixdown.channels import of_batch
+    from mixdown.channels import of_batch, refuse_unknown_name
     from mixdown.plan_view import plan_screen
     from mixdown.planning import plan as planned
 
@@ -112,6 +112,7 @@ def plan(
             never_worse,
             of_batch(notify)[0],
         )
+        refuse_unknown_name(notify, asked.studio.channels)
         found = planned(
             asked.studio, asked.requests, progress=lambda what, count: line.update(f"{what}: {count:,}")
         )
@@ -146,7 +147,7 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Write a batch down, to be worked on by whoever is there. What is done already is not done again."""
-    from mixdown.channels import of_batch
+    from mixdown.channels import of_batch, refuse_unknown
 
     with in_sentences():
         each_to, all_to = of_batch(notify)
@@ -161,6 +162,7 @@ def submit(
             never_worse,
             each_to,
         )
+        refuse_unknown(all_to, asked.studio.channels)
         batch_id = asked.studio.jobs.open_batch(
             title or _title(names or [], manifest),
             priority=Priority.urgent if urgent else Priority.normal,

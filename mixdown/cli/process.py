@@ -115,9 +115,11 @@ def finish(records: Sequence[JobRecord], deliver_to: str, *, as_json: bool) -> N
 
 def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:
     """Accept jobs and work on those that are not done, with bars; all of them as they ended."""
+    from mixdown.channels import refuse_unknown
     from mixdown.submission import submit
 
     opened = studio()
+    refuse_unknown(specs[0].notify if specs else (), opened.channels)  # they are all alike
     opened.sweep()
     more = f" and {len(specs) - 1:,} more" if len(specs) > 1 else ""
     batch_id = opened.jobs.open_batch(f"{specs[0].filename}{more}", attached=True)

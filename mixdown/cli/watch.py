@@ -79,6 +79,7 @@ def watch(
     What has arrived is moved to “processing”, then to “done” or “failed”, with a report beside it. What is still
     being written is left. Ctrl-C stops; the same command goes on.
     """
+    from mixdown.channels import refuse_unknown_name
     from mixdown.inbox import open_inbox
     from mixdown.items import Defaults
     from mixdown.step_text import parse_steps
@@ -97,6 +98,7 @@ def watch(
             preset_folder=folder,
         )
         opened = studio()
+        refuse_unknown_name(notify, opened.channels)
         opened.sweep()
         place = open_inbox(inbox, opened, deliver_to=deliver_to, settle_s=settle_s)
         desk = _Desk(opened, place, asked, settle_s)

@@ -4,6 +4,7 @@
   x PermanentError              trying again cannot help; HTTP 4xx
     + InvalidRequest            invalid_request
       - UnknownPreset           unknown_preset
+      - UnknownChannel          unknown_channel
       - InvalidPreset           invalid_preset
       - InvalidTrigger          invalid_trigger
       - IdempotencyMismatch     idempotency_mismatch
@@ -101,6 +102,7 @@ from mixdown.errors.asked import (
     NoSigningSecret,
     NotYetAvailable,
     TriggerNotFound,
+    UnknownChannel,
     UnknownPreset,
 )
 from mixdown.errors.down import (
@@ -227,6 +229,7 @@ __all__ = [
     "TooManyParts",
     "TriggerNotFound",
     "UnavailableProvider",
+    "UnknownChannel",
     "UnknownLanguage",
     "UnknownPreset",
     "UnknownSound",

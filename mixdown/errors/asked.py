@@ -17,6 +17,12 @@ class UnknownPreset(InvalidRequest):
     code = "unknown_preset"
 
 
+class UnknownChannel(InvalidRequest):
+    """There is no channel of this name to tell people through."""
+
+    code = "unknown_channel"
+
+
 class InvalidPreset(InvalidRequest):
     """The file of a preset does not make sense."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from flows.process import process_audio, process_batch
-from mixdown.errors import JobFailed
+from mixdown.errors import JobFailed, UnknownChannel
 from mixdown.model import AudioFormat, NoiseReduction, OutputSpec, Stage, Status
 from mixdown.studio import Studio
 from tests.flows.runs import artifacts, run, task_runs
@@ -46,6 +47,17 @@ def test_one_recording_is_delivered_at_its_loudness(studio: Studio, tmp_path: Pa
     assert master.after.true_peak_dbtp <= -1.0 + 0.3
     assert studio.objects.holds(master.object.uri)
     assert studio.jobs.get(record.id) == record
+
+
+@pytest.mark.parametrize("flow", [process_audio, process_batch])
+def test_a_channel_that_is_not_set_up_is_refused(studio: Studio, tmp_path: Path, flow: Any) -> None:
+    """At the beginning of the run, in a sentence: not when everything is done and nobody is told."""
+    source = str(recording(tmp_path / "talk.wav"))
+
+    with pytest.raises(UnknownChannel, match="no channel “nobody” here: none is set up"):
+        flow(source if flow is process_audio else [source], notify_url="nobody")
+
+    assert studio.jobs.list() == []
 
 
 def test_a_run_shows_the_four_stages_and_their_order(studio: Studio, tmp_path: Path) -> None:

@@ -283,3 +283,23 @@ def test_a_batch_that_was_called_off_is_not_worked_on(mixdown: Mixdown, batch: U
 
     assert ran.exit_code == 1
     assert "batch_cancelled" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("process",), ("transform",), ("batch", "submit"), ("batch", "plan"), ("watch", "--once")]
+)
+def test_a_channel_that_is_not_set_up_is_refused(
+    mixdown: Mixdown, job_store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """When it is asked for, in a sentence that names those that are; nothing is written down."""
+    monkeypatch.setenv("MIXDOWN_CHANNELS", '{"team": "ntfy://127.0.0.1/team", "desk": "ntfy://127.0.0.1/desk"}')
+    (tmp_path / "in").mkdir()
+    file = recording(tmp_path / "in" / "talk.wav")
+
+    said = mixdown(
+        *words, file.parent if words[0] == "watch" else file, "--notify", "nobody", "--out", tmp_path / "out"
+    )
+
+    assert said.exit_code == 2
+    assert "unknown_channel: There is no channel “nobody” here: there are desk, team." in said.stderr
+    assert (job_store.list(), job_store.batches()) == ([], [])
