@@ -1,0 +1,1 @@
+"""Engines that speak on this machine."""
