@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -81,6 +82,8 @@ class Benches(Protocol):
 
 #: The bench of the crew that this thread works for.
 BENCH: ContextVar[Bench] = ContextVar("BENCH")
+#: How many parts of jobs that crew has made at the same time; see `parts`.
+ROOM: ContextVar[threading.Semaphore | None] = ContextVar("ROOM", default=None)
 
 
 def work_on(
@@ -129,9 +132,13 @@ class _Crew:
     queued: int = 0
     elsewhere: int = 0
     bytes_per_s: float | None = None
+    room: threading.Semaphore = field(init=False)
     looked_s: float = -math.inf
     rescued_s: float = -math.inf
     rests_until_s: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self.room = threading.Semaphore(self.bench.width)
 
     def work(self, pool: ThreadPoolExecutor) -> None:
         """Take, wait, look, until there is nothing left."""
@@ -218,6 +225,7 @@ class _Crew:
     def _do(self, taken: Taken) -> float:
         """Have a shard done; how long it took, in seconds."""
         BENCH.set(self.bench)
+        ROOM.set(self.room)
         started_s = time.monotonic()
         self.through(shard_of(taken, self.limits))
         return time.monotonic() - started_s

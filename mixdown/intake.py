@@ -9,10 +9,12 @@ from mixdown.codec.probe import probe
 from mixdown.errors import KeepsCrashing
 from mixdown.fetch import Fetched, fetch
 from mixdown.findings import Material, Validated, completed
-from mixdown.model import Advanced, Claim, JobRecord, Source, Stage, StoredObject
+from mixdown.model import Advanced, Claim, Generate, JobRecord, Source, Stage, StoredObject
 from mixdown.storage import material_key, path_of, source_key
 from mixdown.strangers import Strangers
 from mixdown.studio import Studio
+
+_WEB = ("http", "https")
 
 #: How many processes may die over a job before it is left alone.
 MOST_DEATHS = 5
@@ -25,6 +27,10 @@ def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     if completed(record, Stage.validate):
         return None
     spec = record.spec
+    if isinstance(spec.work, Generate):
+        from mixdown.script_intake import take_in_script  # here: it needs this module, and speech is not for all
+
+        return take_in_script(studio, record, claim, spec.work)
     steps = effective_steps(spec.work)  # a chain that makes no sense is refused before anything is fetched
     with studio.workspace() as folder:
         strangers = Strangers(studio.settings, studio.objects) if spec.from_outside else None
@@ -39,11 +45,11 @@ def take_in(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
         key = result_key(fetched.sha256, spec, materials_sha256, preset_folder=folder_of_presets)
         earlier = studio.jobs.find_result(key)
         already_made = earlier is not None and studio.intact(earlier)
-        source, staged = _reachable(studio, spec.source, fetched, source_key(claim.job_id), needed=not already_made)
+        source, staged = reachable(studio, spec.source, fetched, source_key(claim.job_id), needed=not already_made)
         materials = []
         for index, (asked, other) in enumerate(others):
             key_of_copy = material_key(claim.job_id, index)
-            stored, copied = _reachable(studio, asked, other, key_of_copy, needed=not already_made)
+            stored, copied = reachable(studio, asked, other, key_of_copy, needed=not already_made)
             materials.append(Material(asked=asked, object=stored, staged=copied))
     found = Validated(
         source=source,
@@ -72,17 +78,18 @@ def fetched_into(studio: Studio, source: Source, path: Path, strangers: Stranger
     )
 
 
-def _reachable(
+def reachable(
     studio: Studio, source: Source, fetched: Fetched, key: str, *, needed: bool
 ) -> tuple[StoredObject, bool]:
     """The source as every machine can read it, and whether that is a copy of ours.
 
-    What lies in S3 stays there. A local file is read in place where the results are local too: then
-    all work happens on this machine. Everything else is copied under the job's own prefix.
+    What lies in S3 stays there, and so does a script that is its own address. A local file is read in place where
+    the results are local too: then all work happens on this machine. Everything else is copied under the job's own
+    prefix.
     """
     scheme = source.uri.partition("://")[0].lower()
     lies_here = fetched.path == path_of(source.uri)  # and is no copy
-    in_place = scheme == "s3" or (scheme not in ("http", "https") and studio.objects.is_local and lies_here)
+    in_place = scheme in ("s3", "text") or (scheme not in _WEB and studio.objects.is_local and lies_here)
     if in_place or not needed:
         return StoredObject(uri=source.uri, sha256=fetched.sha256, size_bytes=fetched.size_bytes), False
     return studio.objects.put_file(

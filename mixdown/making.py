@@ -15,7 +15,7 @@ from mixdown.analysis.attachments import MEDIA_TYPES
 from mixdown.chain import effective_steps
 from mixdown.findings import Processed, Validated, completed
 from mixdown.heap import give_back
-from mixdown.intake import fetched_into
+from mixdown.materials import Materials
 from mixdown.model import (
     EDITS,
     Advanced,
@@ -27,7 +27,6 @@ from mixdown.model import (
     JobRecord,
     NeverWorse,
     Rendition,
-    Source,
     Stage,
     Step,
     StoredObject,
@@ -76,7 +75,7 @@ class _Job:
         started_s = time.monotonic()
         work = self.record.spec.work
         mode = work.never_worse if isinstance(work, Enhance) else NeverWorse.off
-        source, materials = self._source(), self._materials()
+        source, materials = self._materials.source(), self._materials.beside()
 
         def attempt(steps: tuple[Step, ...]) -> _Attempt:
             return self._attempt(source, materials, steps, compared=mode is not NeverWorse.off)
@@ -139,7 +138,7 @@ class _Job:
         settings, work = self.studio.settings, self.record.spec.work
         asked = work.presets if isinstance(work, Analyze) else ()
         found = analyze(
-            self._source(),
+            self._materials.source(),
             name=self.record.spec.filename,
             limits=settings.limits,
             presets=[presets.load(name, folder=settings.effective_presets) for name in asked or presets.names()],
@@ -160,26 +159,11 @@ class _Job:
             elapsed_s=round(time.monotonic() - started_s, 3),
         )
 
-    # -- what comes in, what goes out ---------------------------------------------------------------
+    # -- what goes out ------------------------------------------------------------------------------
 
-    def _source(self) -> Path:
-        return self._local_file(self.validated.source, "source", staged=self.validated.staged)
-
-    def _materials(self) -> dict[str, Path]:
-        """The other recordings that the chain needs as local files, by their address."""
-        return {
-            each.asked.uri: self._local_file(each.object, f"material-{index}", staged=each.staged)
-            for index, each in enumerate(self.validated.materials)
-        }
-
-    def _local_file(self, stored: StoredObject, name: str, *, staged: bool) -> Path:
-        """A source as a local file, its bytes the ones that were validated."""
-        if not staged:
-            return fetched_into(self.studio, Source(uri=stored.uri, sha256=stored.sha256), self.folder / name).path
-        path = self.studio.objects.local_path(stored.uri) or self.folder / name
-        if not path.exists():
-            self.studio.objects.download(stored, path, check=self.studio.check)
-        return path
+    @property
+    def _materials(self) -> Materials:
+        return Materials(self.studio, self.validated, self.folder)
 
     def _staged_bytes(self, name: str, body: bytes) -> StoredObject:
         key = staged_key(self.record.id, name)

@@ -6,12 +6,15 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from mixdown.crew import BENCH, Benches, Shard, work_on
 from mixdown.errors import DatabaseUnavailable
 from mixdown.hands import Hands, Here
 from mixdown.model import Claim, JobRecord, Stage
+from mixdown.parts import spoken
 from mixdown.retry import POLICIES
 from mixdown.studio import Studio
 
@@ -54,10 +57,13 @@ def benches(studio: Studio, jobs: int) -> Iterator[Benches]:
 
 def through(shard: Shard) -> None:
     """Take a shard through its stages."""
-    claims = list(shard.claims)
-    for stage in (Stage.validate, Stage.process, Stage.store):
-        claims = _with_retries(stage, claims)
+    validated = _run(Stage.validate, shard)
+    _run(Stage.store, _run(Stage.process, spoken(validated, partial(_run, Stage.process))))
     _with_retries(Stage.notify, [Claim(job_id=job_id, fence=0) for job_id in shard.jobs])
+
+
+def _run(stage: Stage, shard: Shard) -> Shard:
+    return replace(shard, claims=tuple(_with_retries(stage, list(shard.claims))))
 
 
 def _with_retries(stage: Stage, claims: list[Claim]) -> list[Claim]:

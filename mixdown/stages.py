@@ -23,10 +23,11 @@ from mixdown.errors import (
     PermanentError,
     RetryableError,
 )
-from mixdown.findings import Processed, Validated
+from mixdown.findings import Processed, Validated, completed
 from mixdown.intake import take_in
 from mixdown.making import make
 from mixdown.model import (
+    Advanced,
     Claim,
     Deferred,
     Failed,
@@ -99,7 +100,8 @@ class _Run:
         """Run the stage for one job, and note what came of it."""
         self.studio.at(record.id)
         try:
-            outcome = self._waits(record, claim) or _STAGES[self.stage](self.studio, record, claim)
+            work = _STAGES[self.stage] if claim.part is None else _speak_part
+            outcome = self._waits(record, claim) or work(self.studio, record, claim)
         except ClaimLost:
             logger.info("job %s is no longer ours: it has ended or another process has it", record.id)
             return
@@ -120,7 +122,7 @@ class _Run:
         else:
             self._served(record)
         if not isinstance(outcome, Failed | Deferred):
-            self.alive.append(claim)
+            self.alive.append(_with_parts(claim, record, outcome) if self.stage is Stage.validate else claim)
         if outcome is not None:
             self.unwritten.append(outcome)
         if time.monotonic() - self.written_s > _WRITE_EVERY_S:
@@ -193,7 +195,22 @@ class _Run:
         """What this stage cannot do without."""
         if self.stage is Stage.validate:
             return frozenset({record.origin})
-        return frozenset({"results", f"scratch:{host()}"})
+        speech = Validated.of(record.work["validated"]).speech if "validated" in record.work else None
+        return frozenset({"results", f"scratch:{host()}", *((speech.origin,) if speech and speech.origin else ())})
+
+
+def _speak_part(studio: Studio, record: JobRecord, claim: Claim) -> None:
+    from mixdown.speaking import speak_part  # here: most jobs have nothing to say
+
+    speak_part(studio, record, claim)
+
+
+def _with_parts(claim: Claim, record: JobRecord, outcome: Outcome | None) -> Claim:
+    """The claim of a job that is validated now, with the parts in which its speech may be made."""
+    work = outcome.work if isinstance(outcome, Advanced) else record.work
+    validated = Validated.of(work["validated"])
+    over = validated.already_made or completed(record, Stage.process)
+    return claim if over or validated.speech is None else replace(claim, parts=validated.speech.parts)
 
 
 def _persistently(studio: Studio, outcomes: Sequence[Outcome]) -> list[Claim]:
