@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     presets: Path | None = Field(
         default=None, description="Folder of presets of your own. Default: `presets` in home."
     )
+    voices: Path | None = Field(
+        default=None,
+        description="Folder of voice models that came by other ways than wheels. Default: `voices` in home.",
+    )
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
     s3_public_url: str | None = Field(
         default=None,
@@ -191,6 +195,11 @@ class Settings(BaseSettings):
     def effective_scratch(self) -> Path:
         """The scratch folder that is used."""
         return self.scratch or self.home / "scratch"
+
+    @property
+    def effective_voices(self) -> Path:
+        """The folder of voice models."""
+        return self.voices or self.home / "voices"
 
     @property
     def effective_presets(self) -> Path:

@@ -48,6 +48,10 @@ class Engine(Protocol):
         """Whatever decides the samples besides the utterance: model hash, model name, settings, version."""
 
     @property
+    def origin(self) -> str:
+        """What has to serve for it to speak: `https://host`; "" for one that speaks here."""
+
+    @property
     def longest_chars(self) -> int:
         """The longest text of one utterance."""
 

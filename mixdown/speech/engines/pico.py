@@ -88,6 +88,7 @@ class Pico:
     """SVOX Pico, spoken by child processes: as many as are asked at once."""
 
     name = NAME
+    origin = ""
     longest_chars = 1_000
     packs_chars = 0
     price = 0.0
