@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from mixdown.crew import BENCH, LOOK_S, Shard, shard_of
-from mixdown.errors import BatchNotFound, DatabaseUnavailable, Interrupted, InvalidRequest, RetryableError
-from mixdown.hands import Here
+from mixdown.errors import (
+    BatchNotFound,
+    DatabaseUnavailable,
+    HandDied,
+    Interrupted,
+    InvalidRequest,
+    RetryableError,
+)
+from mixdown.hands import Bench, kept_hands
 from mixdown.jobs import Taken
 from mixdown.model import BatchRecord, digest
 from mixdown.owner import host
@@ -47,11 +54,11 @@ class Worked:
 
 
 def run_errand(studio: Studio, errand: Errand, through: Callable[[Shard], None]) -> Worked:
-    """Take a shard, if there is one, through its stages in this process; what is not ended is queued again."""
+    """Have a hand take a shard, if there is one, through its stages; what is not ended is queued again."""
     batch = _shared_batch(studio, errand)
     if batch.paused_at is not None or batch.cancelled_at is not None:
         return Worked()
-    with studio.at_work(errand.batch_id, errand.flow_run_id) as shift:
+    with studio.at_work(errand.batch_id, errand.flow_run_id, apart=True) as shift:
         taken = studio.jobs.take(
             errand.batch_id,
             owner=shift.owner,
@@ -82,13 +89,18 @@ def _shared_batch(studio: Studio, errand: Errand) -> BatchRecord:
 
 
 def _work(shift: AtWork, taken: Taken, errand: Errand, through: Callable[[Shard], None]) -> None:
-    bench = Here(shift)
+    bench = kept_hands(shift.studio.settings)(shift)
     BENCH.set(bench)
     is_bug = True
     try:
         with _called_off(shift, errand.batch_id, bench):
             through(shard_of(taken, errand.limits))
         is_bug = False
+    except HandDied as error:  # whoever sent us is told: it may be this machine that no hand can work on
+        is_bug = False
+        blamed = [error.job_id] if error.job_id else []
+        shift.studio.jobs.give_back(taken.claims, why=str(error), blamed=blamed)
+        raise
     except (Interrupted, RetryableError) as error:
         is_bug = False  # with the shift, what it still holds goes back into the queue
         logger.warning("%s %d jobs go back into the queue.", error.message, len(taken.claims))
@@ -98,7 +110,7 @@ def _work(shift: AtWork, taken: Taken, errand: Errand, through: Callable[[Shard]
 
 
 @contextmanager
-def _called_off(shift: AtWork, batch_id: UUID, bench: Here) -> Iterator[None]:
+def _called_off(shift: AtWork, batch_id: UUID, bench: Bench) -> Iterator[None]:
     """Meanwhile, stop the bench when somebody cancels the batch."""
     over = threading.Event()
 

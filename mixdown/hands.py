@@ -35,27 +35,43 @@ _LEAVE_S = 10.0
 #: How often a hand that says nothing is looked at, in seconds.
 _LOOK_S = 0.5
 
+#: The stages in which recordings are decoded.
+_OPENS_FILES = (Stage.validate, Stage.process)
+
 logger = logging.getLogger(__name__)
 
 
 class Here:
-    """A bench in this process: for one recording, and where parts were handed over that cannot travel."""
+    """A bench in this process: for one recording, and where parts were handed over that cannot travel.
+
+    What others than people at this machine have asked for is opened by a hand all the same, within its limits.
+    """
 
     apart = False
 
     def __init__(self, shift: AtWork) -> None:
         self._studio: Studio = shift.studio
+        self._within_limits = Bench(kept_hands(shift.studio.settings), shift.studio.jobs)
         self.width = shift.studio.settings.workers
 
     def run(self, stage: Stage, claims: Sequence[Claim]) -> list[Claim]:
         """Run a stage in the calling thread."""
         from mixdown.stages import run_stage  # brings in all of the sound, which other benches have elsewhere
 
-        return run_stage(stage, self._studio, claims)
+        strange = self._of_strangers(claims) if stage in _OPENS_FILES else []
+        own = [claim for claim in claims if claim not in strange]
+        alive = run_stage(stage, self._studio, own) if own else []
+        return alive + (self._within_limits.run(stage, strange) if strange else [])
 
     def stop(self) -> None:
         """Have what is running stop at its next block."""
         self._studio.stopping.set()
+        self._within_limits.stop()
+
+    def _of_strangers(self, claims: Sequence[Claim]) -> list[Claim]:
+        records = self._studio.jobs.read([claim.job_id for claim in claims])
+        theirs = {record.id for record in records if record.spec.from_outside}
+        return [claim for claim in claims if claim.job_id in theirs]
 
 
 class Hands:
@@ -68,6 +84,7 @@ class Hands:
         # One more than there are cores: while one waits for a disk, all cores have something to do.
         self.width = settings.workers + 1
         self._idle: list[_Hand] = []
+        self._closed = False
         self._lock = threading.Lock()
 
     def __call__(self, shift: AtWork) -> Bench:
@@ -77,6 +94,7 @@ class Hands:
     def close(self) -> None:
         """Let everyone go."""
         with self._lock:
+            self._closed = True
             for hand in self._idle:
                 hand.close()
             self._idle.clear()
@@ -100,7 +118,32 @@ class Hands:
     def put_back(self, hand: _Hand) -> None:
         """Keep a hand for what comes next."""
         with self._lock:
-            self._idle.append(hand)
+            if self._closed:
+                hand.close()
+            else:
+                self._idle.append(hand)
+
+
+_KEPT: dict[Settings, Hands] = {}
+_keeping = threading.Lock()
+
+
+def kept_hands(settings: Settings) -> Hands:
+    """The hands that this process keeps until it ends, or is to work by other settings."""
+    with _keeping:
+        if settings not in _KEPT:
+            _let_go()
+            _KEPT[settings] = Hands(settings)
+        return _KEPT[settings]
+
+
+def _let_go() -> None:
+    for hands in _KEPT.values():
+        hands.close()
+    _KEPT.clear()
+
+
+atexit.register(_let_go)
 
 
 class _Foreman:
