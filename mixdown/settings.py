@@ -46,6 +46,16 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of voice models that came by other ways than wheels. Default: `voices` in home.",
     )
+    speech_engines: SecretStr | None = Field(
+        default=None,
+        description="Cloud engines of speech, as JSON of names and what they are: "
+        '`{"openai": {"kind": "openai", …}}`.',
+    )
+    max_cost: float | None = Field(
+        default=None,
+        ge=0,
+        description="Most that one job may cost at paid engines; a request may ask for less. Default: any amount.",
+    )
     s3_endpoint_url: str | None = Field(default=None, description="S3 endpoint, for anything but AWS itself.")
     s3_public_url: str | None = Field(
         default=None,
