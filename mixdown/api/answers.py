@@ -14,6 +14,7 @@ _SENTENCES = {
     409: "Its state does not allow that.",
     410: "It was there once.",
     413: "It is too large.",
+    416: "The file has no such range.",
     415: "Another media type is needed.",
     422: "The request makes no sense; `errors` says where.",
     429: "Too many requests; `Retry-After` says when to come back.",

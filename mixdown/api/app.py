@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from mixdown import __version__
 from mixdown.api.checkup import checkup_of
 from mixdown.api.desk import Desk
+from mixdown.api.door import Door
 from mixdown.api.events import EventHub
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
@@ -54,7 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetry | None = None) -> FastAPI:
-    """The API over these ports. It opens nothing itself; nobody is asked for a key where it is `open_to_all`."""
+    """The API over these ports. It opens nothing itself. `open_to_all`: no key is asked for until there is one."""
     app = FastAPI(
         title="Mixdown",
         version=__version__,
@@ -63,15 +64,16 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
         docs_url=None,  # FastAPI's pages bring their scripts from elsewhere
         redoc_url=None,
     )
-    audit = AuditLog(studio.jobs.engine)
+    audit, keys = AuditLog(studio.jobs.engine), KeyStore(studio.jobs.engine)
+    door = Door(keys, open_to_all=open_to_all)
     app.state.desk = Desk(
         studio=studio,
-        keys=KeyRing(KeyStore(studio.jobs.engine)),
+        keys=KeyRing(keys),
         limiter=Limiter(studio.settings),
         audit=audit,
-        open_to_all=open_to_all,
+        door=door,
     )
-    surround(app, studio.settings, audit, open_to_all=open_to_all)
+    surround(app, studio.settings, audit, door if open_to_all else None)
     app.state.registry = metrics.registry_of(studio.jobs.engine)
     app.add_middleware(Watching, metrics=RequestMetrics(app.state.registry), telemetry=telemetry or Telemetry())
     app.state.events = EventHub(EventLog(studio.jobs.engine))

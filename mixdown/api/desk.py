@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.exceptions import HTTPException
 
+from mixdown.api.door import Door
 from mixdown.api.limits import Allowance, Limiter
 from mixdown.audit import AuditLog
 from mixdown.keys import SCOPES, Key, KeyRing
@@ -31,7 +32,7 @@ class Desk:
     keys: KeyRing
     limiter: Limiter
     audit: AuditLog
-    open_to_all: bool  #: no keys are asked for: only where nobody but this machine can ask
+    door: Door  #: stands open where nobody but this machine can ask, and there is no key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ async def caller(
     at = desk(request)
     address = request.client.host if request.client else ""
     key = None
-    if not at.open_to_all:
+    if not await at.door.is_open():
         key = await _identified(request, at, bearer.credentials if bearer else header, address)
         missing = set() if "admin" in key.scopes else set(wanted.scopes) - key.scopes
         if missing:

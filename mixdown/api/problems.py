@@ -90,7 +90,7 @@ def answer_problems(app: FastAPI) -> None:
     app.exception_handler(MixdownError)(_of_ours)
     app.exception_handler(RequestValidationError)(_of_request)
     app.exception_handler(HTTPException)(_of_web)
-    app.exception_handler(Exception)(_of_a_bug)
+    app.exception_handler(Exception)(of_a_bug)
 
 
 def status_of(error: MixdownError) -> int:
@@ -121,5 +121,6 @@ async def _of_web(_: Request, error: HTTPException) -> JSONResponse:
     return problem(status, code, detail, retryable=retryable, headers=dict(error.headers or {}))
 
 
-async def _of_a_bug(_: Request, __: Exception) -> JSONResponse:
+async def of_a_bug(_: Request, __: Exception) -> JSONResponse:
+    """The answer where something is wrong with Mixdown itself; what it is stands in the log only."""
     return problem(500, INTERNAL, "Mixdown has a bug here; its log has the details.")

@@ -19,9 +19,11 @@ from fastapi import (  # not Starlette's: FastAPI takes that one for a bug while
 )
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mixdown.api.problems import problem
+from mixdown.api.door import Door
+from mixdown.api.problems import of_a_bug, problem
 from mixdown.audit import AuditLog, Deed
 from mixdown.errors import DatabaseUnavailable
 from mixdown.settings import Settings
@@ -90,13 +92,14 @@ class Surround:
 class OwnPagesOnly:
     """Where no keys are asked for, a browser on this machine must not be made to ask for a stranger's page."""
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, door: Door, origins: Collection[str]) -> None:
         self.app = app
+        self.door = door
         self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, unless a page of somebody else's is behind it."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and await self.door.is_open():
             headers = Headers(scope=scope)
             host, origin = headers.get("host", ""), headers.get("origin")
             ours = origin is None or origin in self.origins or origin.partition("//")[2] == host
@@ -231,15 +234,17 @@ def _too_large(most_bytes: int) -> str:
     return f"The body of a request is at most {most_bytes} bytes long."
 
 
-def surround(app: FastAPI, settings: Settings, audit: AuditLog, *, open_to_all: bool) -> None:
+def surround(app: FastAPI, settings: Settings, audit: AuditLog, door: Door | None) -> None:
     """Put all of this around an app, the outermost last."""
     origins = [each.strip().rstrip("/") for each in settings.cors_origins.split(",") if each.strip()]
     app.add_middleware(Audited, log=audit)
     app.add_middleware(BoundedBody, most_bytes=settings.max_request_bytes)
+    # Here besides at Starlette's place, which is outside of all this: what a bug is answered with has headers too.
+    app.add_middleware(ServerErrorMiddleware, handler=of_a_bug)
     if origins:
         app.add_middleware(CORSMiddleware, **_cors(origins))
-    if open_to_all:
-        app.add_middleware(OwnPagesOnly, origins=origins)
+    if door is not None:
+        app.add_middleware(OwnPagesOnly, door=door, origins=origins)
     app.add_middleware(Surround)
 
 

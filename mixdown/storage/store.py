@@ -133,7 +133,7 @@ class ObjectStore:
         with ExitStack() as on_error:
             on_error.callback(path.unlink, missing_ok=True)
             with scratch_errors(), path.open("wb") as file:
-                for chunk in self._checked_chunks(obj):
+                for chunk in self.chunks_of(obj):
                     check()
                     file.write(chunk)
             on_error.pop_all()
@@ -295,7 +295,7 @@ class ObjectStore:
             if target is self._place and target.copy(self._name(obj.uri), name, sha256=obj.sha256, mark=mark):
                 return True
             # Bad bytes are found before they have a name: places publish only what has arrived whole.
-            body = self._checked_chunks(obj)
+            body = self.chunks_of(obj)
             return target.put(body, name, sha256=obj.sha256, media_type=obj.media_type, replace=False)
         return False
 
@@ -315,7 +315,7 @@ class ObjectStore:
             raise SourceNotFound(f"{uri} is not in {self._place.label}.")
         return checked_key(name)
 
-    def _checked_chunks(self, obj: StoredObject) -> Iterator[bytes]:
+    def chunks_of(self, obj: StoredObject) -> Iterator[bytes]:
         """The bytes of an object; CorruptObject at their end when they are not what was stored."""
         digest = hashlib.sha256()
         with self._translated(self._place, missing=_gone(obj)):
@@ -326,7 +326,7 @@ class ObjectStore:
             raise CorruptObject(f"What lies at {obj.uri} is not what was stored there.")
 
     def _verified(self, obj: StoredObject) -> StoredObject:
-        for _ in self._checked_chunks(obj):
+        for _ in self.chunks_of(obj):
             pass
         return obj
 

@@ -6,22 +6,28 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import anyio
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from mixdown.api import create_app
+from mixdown.api.door import Door
 from mixdown.db.engine import writing
 from mixdown.db.front_door import ApiKey
 from mixdown.errors import InvalidRequest, KeyNotFound
 from mixdown.keys import KeyRing, KeyStore
 from mixdown.studio import Studio
 from tests.api.finished import submitted
+
+#: Far longer than anything here may take, in seconds.
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -61,6 +67,37 @@ def test_without_a_key_nothing_is_told(guarded: TestClient) -> None:
     assert answer.status_code == 401
     assert answer.json()["code"] == "unauthorized"
     assert answer.headers["www-authenticate"] == 'Bearer realm="mixdown"'
+
+
+def test_the_first_key_closes_the_door(studio: Studio, keys: KeyStore) -> None:
+    """An API that asked nobody for a key asks from then on, without being started again; for good."""
+    elsewhere = {"host": "api.example.com"}
+    with TestClient(create_app(studio, open_to_all=True)) as client:
+        before = client.get("/v1/jobs"), client.get("/v1/jobs", headers=elsewhere)
+        key, secret = keys.create("phone")
+        by_s = time.monotonic() + PATIENCE_S
+        while client.get("/v1/jobs").status_code == 200 and time.monotonic() < by_s:
+            time.sleep(0.1)
+        after = client.get("/v1/jobs"), client.get("/v1/jobs", headers=elsewhere | bearer(secret))
+        keys.revoke(str(key.id))
+        without = client.get("/v1/jobs")
+
+    assert [each.status_code for each in before] == [200, 403]
+    assert [each.status_code for each in after] == [401, 200]
+    assert without.status_code == 401
+
+
+def test_whether_there_is_a_key_is_asked_now_and_then(keys: KeyStore) -> None:
+    """Not for each request: a key that was made a moment ago is seen a moment later."""
+    at_s = 0.0
+    door = Door(keys, open_to_all=True, clock=lambda: at_s)
+
+    assert anyio.run(door.is_open)
+    keys.create("phone")
+    at_s = Door.LOOK_EVERY_S - 0.1
+    assert anyio.run(door.is_open)
+    at_s = Door.LOOK_EVERY_S
+    assert not anyio.run(door.is_open)
 
 
 @pytest.mark.parametrize("wrong", ["x", "mxd_", "mxd_" + "A" * 43, "ü" * 47, "' OR 1=1 --"])

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from uuid import uuid4
 
+import pytest
 from fastapi.testclient import TestClient
 
+from mixdown.api import create_app
+from mixdown.settings import Settings
 from mixdown.storage import path_of
-from mixdown.studio import Studio
+from mixdown.studio import Studio, open_studio
 from tests.api.finished import MASTER, submitted, succeeded
 
 
@@ -50,6 +55,40 @@ def test_part_of_a_file(client: TestClient, studio: Studio) -> None:
     assert part.status_code == 206
     assert part.content == MASTER[100:200]
     assert part.headers["content-range"] == f"bytes 100-199/{len(MASTER)}"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "code"),
+    [
+        ("bytes=99-1", 400, "invalid_range"),
+        ("lines=1-2", 400, "invalid_range"),
+        ("bytes=", 400, "invalid_range"),
+        ("bytes=99999999-", 416, "range_not_satisfiable"),
+    ],
+)
+def test_ranges_that_make_no_sense(client: TestClient, studio: Studio, wanted: str, status: int, code: str) -> None:
+    """They are told as problems, like all that is wrong."""
+    [master, _] = client.get(f"/v1/jobs/{succeeded(studio).id}/results").json()["masters"]
+
+    answer = client.get(master["url"], headers={"range": wanted})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    if status == 416:
+        assert answer.headers["content-range"] == f"bytes */{len(MASTER)}"
+
+
+def test_a_file_that_lies_neither_in_a_folder_nor_on_s3(tmp_path: Path) -> None:
+    """It comes whole, with its checksum, under its owner's name."""
+    studio = open_studio(Settings(home=tmp_path / "home", results_url=f"memory://{uuid4()}"))
+    with TestClient(create_app(studio, open_to_all=True)) as client:
+        [master, _] = client.get(f"/v1/jobs/{succeeded(studio).id}/results").json()["masters"]
+        whole = client.get(master["url"], headers={"range": "bytes=1-2"})
+
+    assert (whole.status_code, whole.content) == (200, MASTER)
+    assert whole.headers["content-length"] == str(len(MASTER))
+    assert whole.headers["etag"] == f'"{master["sha256"]}"'
+    assert "talk.mp3" in whole.headers["content-disposition"]
 
 
 def test_there_are_no_results_yet(client: TestClient, studio: Studio) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -20,7 +21,10 @@ from mixdown.api import create_app
 from mixdown.api.patience import PatientProtocol
 from mixdown.api.problems import answer_problems
 from mixdown.api.shield import BoundedBody
-from mixdown.studio import Studio
+from mixdown.model import StoredObject
+from mixdown.settings import Settings
+from mixdown.storage import ObjectStore
+from mixdown.studio import Studio, open_studio
 
 #: Far longer than anything here may take, in seconds.
 PATIENCE_S = 60.0
@@ -215,6 +219,36 @@ def test_every_answer_has_its_headers(client: TestClient) -> None:
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-request-id"]
+
+
+class Bug(ObjectStore):
+    """A store that nobody has thought of."""
+
+    def put_file(self, *_: object, **__: object) -> StoredObject:
+        """Fail as no store should."""
+        raise ZeroDivisionError("at /home/somebody/secret")
+
+
+def test_a_bug_is_answered_like_everything_else(tmp_path: Path) -> None:
+    """As a problem, with every header and the id of the request, and without what only the log is told."""
+    settings = Settings(home=tmp_path / "home", cors_origins="https://app.example.com")
+    studio = open_studio(settings, objects=Bug(str(tmp_path / "results")))
+    with TestClient(create_app(studio, open_to_all=True), raise_server_exceptions=False) as client:
+        answer = client.post(
+            "/v1/jobs",
+            files={"file": ("talk.wav", b"RIFF")},
+            headers={"x-request-id": "mine", "origin": "https://app.example.com"},
+        )
+        fine = client.get("/v1/jobs")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == "mine"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert "secret" not in answer.text
+    assert fine.status_code == 200
 
 
 def test_a_request_keeps_the_id_it_came_with(client: TestClient) -> None:

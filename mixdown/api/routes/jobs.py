@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import stat
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mixdown.api.answers import problems
 from mixdown.api.desk import Reader, TheDesk, Writer
+from mixdown.api.files import handed_out
 from mixdown.api.paging import CURSOR, LIMIT, Moment, next_url, place_of
-from mixdown.api.results import File, Links, ResultsView, files_of
+from mixdown.api.results import Links, ResultsView, files_of
 from mixdown.api.sight import job_of
 from mixdown.api.views import JobEventView, JobView, View, job_url
 from mixdown.errors import FileNotFound, NoResult
 from mixdown.jobs.pages import Pages, Wanted
 from mixdown.model import JobRecord, JobResult, Status
-from mixdown.storage import ObjectStore
 
 router = APIRouter(tags=["jobs"])
 
@@ -94,7 +93,7 @@ def get_results(job_id: JobId, desk: TheDesk, caller: Reader) -> ResultsView:
     summary="Fetch a file",
     response_class=Response,
     responses={
-        **problems(404, 409),
+        **problems(400, 404, 409, 416),
         200: {
             "description": "The file.",
             "content": {"*/*": {}},
@@ -120,7 +119,7 @@ def get_file(
     signed = Links(desk.studio.objects, record.id).signed(files[name])
     if signed is not None:
         return RedirectResponse(signed, headers={"cache-control": "no-store"})
-    return _served(desk.studio.objects, files[name])
+    return handed_out(desk.studio.objects, files[name])
 
 
 @router.post("/v1/jobs/{job_id}/cancel", summary="Call a job off", responses=problems(404, 409))
@@ -162,25 +161,3 @@ def _result_of(record: JobRecord) -> JobResult:
     if record.result is None:
         raise NoResult(f"Job {record.id} is {record.status.value}: it has delivered nothing.")
     return record.result
-
-
-def _served(objects: ObjectStore, file: File) -> Response:
-    """A file by this process: from the disk in ranges, from elsewhere whole."""
-    headers = {
-        "etag": f'"{file.object.sha256}"',
-        "cache-control": "private, no-cache",
-        "x-content-type-options": "nosniff",
-    }
-    path = objects.local_path(file.object.uri) if objects.owns(file.object.uri) else None
-    if path is None:
-        body = objects.read_bytes(file.object.uri)
-        return Response(body, headers=headers, media_type=file.object.media_type)
-    try:
-        there = path.lstat()
-    except OSError as error:
-        raise FileNotFound from error
-    if not stat.S_ISREG(there.st_mode):
-        raise FileNotFound
-    return FileResponse(
-        path, headers=headers, media_type=file.object.media_type, filename=file.filename, stat_result=there
-    )
