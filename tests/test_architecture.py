@@ -30,7 +30,7 @@ CORE_ORDER = {
     "music": {"music", "dsp", "codec"},
     "speech": {
         *("speech", "music", "editing", "dsp", "codec", "storage"),
-        *("intermediate", "overlap", "progress"),
+        *("intermediate", "overlap", "progress", "web", "__version__"),
     },
     "inbox": {"inbox", "items", "report", "storage", "studio", "submission", "wording"},
     "render": {"render", "editing", "intermediate", "overlap", "progress", "picture", "codec", "dsp"},
