@@ -9,7 +9,9 @@ from prefect import serve
 
 from flows.lifeline import serve_as_parent
 from flows.server import apply_limits, deployment, described_deployments, is_interactive, register_blocks
+from mixdown import telemetry
 from mixdown.cli import out
+from mixdown.settings import Settings
 
 #: Batches give way to what somebody waits for, which the warm process runs.
 _NICE = 10
@@ -18,6 +20,7 @@ _NICE = 10
 def main() -> None:
     """Register everything, then serve what is not interactive: so many runs at once, as the first argument says."""
     _, limit, server, *shown_at = sys.argv
+    telemetry.begin(Settings(), service="mixdown-deployments")
     register_blocks()
     # Alone, a machine is limited by its workers: a slot costs 0.1 s, and a killed process keeps it for a minute.
     if server != "own":

@@ -42,9 +42,11 @@ from flows.otherwise import impatient, otherwise, without_heartbeats
 from flows.reconcile import reconcile
 from flows.server import INTERACTIVE, described_deployments, flow_of, flows_with_batches, is_interactive
 from flows.wake import Alarm
+from mixdown import telemetry
 from mixdown.errors import DatabaseUnavailable
 from mixdown.hands import Hands
 from mixdown.notices import deliver_waiting
+from mixdown.settings import Settings
 from mixdown.studio import Studio
 from tasks.studio import studio
 
@@ -258,6 +260,7 @@ def _in_state(client: SyncPrefectClient, run_ids: Iterable[UUID], kind: StateTyp
 
 def keep_warm(*, slots: int = 4, pool: str | None = None) -> None:
     """Be the warm process until SIGTERM or SIGINT."""
+    telemetry.begin(Settings(), service="mixdown-warm")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

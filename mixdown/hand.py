@@ -20,12 +20,15 @@ from multiprocessing.connection import Connection
 from typing import Any
 from uuid import UUID
 
-from mixdown.errors import MixdownError
+from mixdown import telemetry
+from mixdown.errors import InvalidRequest, MixdownError
 from mixdown.model import Claim, Stage
 from mixdown.rehearsal import rehearse
 from mixdown.settings import Settings
 from mixdown.stages import run_stage
 from mixdown.studio import Studio, open_studio
+
+logger = logging.getLogger("mixdown.hand")
 
 #: Files that a hand may have open at once.
 _MOST_FILES = 1024
@@ -62,16 +65,23 @@ def _work(orders: Connection) -> None:
     _limit(settings)
     stopping = threading.Event()
     todo: queue.SimpleQueue[tuple[Stage, Sequence[Claim]]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(orders, todo, stopping), daemon=True).start()
+    at_work = threading.Lock()
+    threading.Thread(target=_listen, args=(orders, todo, stopping, at_work), daemon=True).start()
     answers = _Answers(orders)
     answers.send("pid", os.getpid())
     logging.basicConfig(level=logging.INFO, handlers=[answers], force=True)
+    try:
+        telemetry.begin(settings, service="mixdown-hand")
+    except InvalidRequest as error:
+        logger.warning(error.message)
     studio: Studio | None = None
     while True:
         stage, claims = todo.get()
         try:
             studio = studio or open_studio(settings, stopping=stopping, at=answers.at)
-            answers.send("done", run_stage(stage, studio, claims))
+            with at_work:
+                alive = run_stage(stage, studio, claims)
+            answers.send("done", alive)
         except MixdownError as error:  # a database that is away, too: that is no death
             answers.send("done", error)
 
@@ -90,12 +100,16 @@ def _lower(which: int, most: int) -> None:
     resource.setrlimit(which, (limit, limit))
 
 
-def _listen(orders: Connection, todo: queue.SimpleQueue[Any], stopping: threading.Event) -> None:
+def _listen(
+    orders: Connection, todo: queue.SimpleQueue[Any], stopping: threading.Event, at_work: threading.Lock
+) -> None:
     """Take orders while the hand is at work; without a parent there is nothing to work for."""
     while True:
         try:
             order = orders.recv()
         except (EOFError, OSError):
+            if at_work.acquire(blocking=False):
+                telemetry.ours().flush()
             os._exit(1)
         if order is None:
             stopping.set()

@@ -296,7 +296,7 @@ class _Hand:
                 self._pid = said
                 continue
             name, level, line = said
-            logging.getLogger(name).log(level, "%s", line)
+            logging.getLogger(name).log(level, "%s", line, extra={"told": True})  # to Sentry: see `telemetry`
 
     def _keep_within_limits(self) -> None:
         """Kill it where its job takes more than it may, whatever code it hangs in."""

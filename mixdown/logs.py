@@ -30,8 +30,8 @@ _JOB = re.compile(r"\bjob ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 #: What Prefect calls what it adds to a record, and what we do.
 _NAMES = {"flow_run_id": "flow_run", "task_run_id": "task_run", "job_id": "job", "batch_id": "batch"}
 
-#: The message again: coloured, by uvicorn; as another formatter left it.
-_UNWANTED = ("color_message", "message", "asctime")
+#: The message again: coloured, by uvicorn; as another formatter left it. And whether a hand has told Sentry of it.
+_UNWANTED = ("color_message", "message", "asctime", "told")
 
 #: What the shifts of this process are about.
 _shifts: list[dict[str, str]] = []

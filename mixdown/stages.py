@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from mixdown import telemetry
 from mixdown.errors import (
     INTERNAL,
     ClaimLost,
@@ -79,7 +80,8 @@ def run_stage(stage: Stage, studio: Studio, claims: Sequence[Claim]) -> list[Cla
     held = {claim.job_id: claim for claim in claims}
     for record in studio.jobs.read(list(held)):
         if record.status is Status.running and record.fence == held[record.id].fence:
-            run.do(record, held[record.id])
+            with telemetry.ours().stage(stage.value, record.id):
+                run.do(record, held[record.id])
     run.write()
     return run.alive
 
@@ -142,6 +144,7 @@ class _Run:
     def _failed(self, record: JobRecord, claim: Claim, code: str, message: str) -> Failed:
         """The end of a job with an error code, and whom to tell."""
         logger.info("job %s failed in %s: %s (%s)", record.id, self.stage.value, message, code)
+        telemetry.ours().went_wrong(code)
         return failed(record, claim, self.stage, code, message)
 
     def _not_served(self, record: JobRecord, claim: Claim, error: RetryableError) -> Outcome:
@@ -163,6 +166,7 @@ class _Run:
         if again is None:
             return self._failed(record, claim, error.code, error.message)
         logger.warning("job %s: %s; it will be tried again", record.id, error.message)
+        telemetry.ours().went_wrong(error.code)
         return Deferred(
             claim=claim,
             code=error.code,

@@ -1,13 +1,19 @@
-"""Errors to Sentry, traces to an OpenTelemetry collector: each only where a setting names one, without secrets."""
+"""Errors to Sentry, traces to an OpenTelemetry collector: each only where a setting names one, without secrets.
+
+Every process tells for itself: the API, those that run flows, and each hand.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from mixdown import __version__
-from mixdown.errors import InvalidRequest
+from mixdown.errors import InvalidRequest, MixdownError
 from mixdown.logs import masked
 from mixdown.settings import Settings
 
@@ -16,6 +22,9 @@ _FLUSH_S = 2.0
 
 #: Of a request, what may be told to others.
 _OF_REQUESTS = ("method", "url")
+
+#: The trace that begins next; 0: any.
+_TRACE_ID: ContextVar[int] = ContextVar("_TRACE_ID", default=0)
 
 
 class Telemetry:
@@ -51,13 +60,70 @@ class Telemetry:
                 if told.get("http.response.status_code", 500) >= 500:
                     span.set_status(trace.StatusCode.ERROR)
 
-    def close(self) -> None:
+    @contextmanager
+    def stage(self, name: str, job_id: UUID) -> Iterator[None]:
+        """A span around a stage of a job. Its stages are one trace, whoever does them: its id is the job's."""
+        if self._tracer is None:
+            yield
+            return
+        from opentelemetry.context import Context
+
+        whose = _TRACE_ID.set(job_id.int)
+        try:
+            span = self._tracer.start_span(name, context=Context(), attributes={"mixdown.job": str(job_id)})
+        finally:
+            _TRACE_ID.reset(whose)
+        from opentelemetry import trace
+
+        with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+            yield
+
+    def went_wrong(self, code: str) -> None:
+        """Say of the stage under way how it ends."""
+        if self._tracer is None:
+            return
+        from opentelemetry import trace
+
+        span = trace.get_current_span()
+        span.set_attribute("error.type", code)
+        span.set_status(trace.StatusCode.ERROR)
+
+    def flush(self) -> None:
         """Send what waits."""
         if self._tracers is not None:
             self._tracers.force_flush(int(_FLUSH_S * 1000))
-            self._tracers.shutdown()
         if self._sentry is not None:
             self._sentry.flush(_FLUSH_S)
+
+    def close(self) -> None:
+        """Send what waits, and tell no more."""
+        self.flush()
+        if self._tracers is not None:
+            self._tracers.shutdown()
+        with _beginning:
+            if self in _of_this_process:
+                _of_this_process.remove(self)
+
+
+_beginning = threading.Lock()
+_of_this_process: list[Telemetry] = []  #: one at most
+
+
+def begin(settings: Settings, *, service: str) -> Telemetry:
+    """Have this process tell whom the settings name; whoever says it first says what the process is called.
+
+    InvalidRequest where what that takes is not installed.
+    """
+    with _beginning:
+        if not _of_this_process:
+            _of_this_process.append(start(settings, service=service))
+        return _of_this_process[0]
+
+
+def ours() -> Telemetry:
+    """What this process tells; nothing, where it has not begun to."""
+    with _beginning:
+        return _of_this_process[0] if _of_this_process else Telemetry()
 
 
 def start(settings: Settings, *, service: str) -> Telemetry:
@@ -80,7 +146,7 @@ def _errors(settings: Settings, service: str) -> Any:
         include_local_variables=False,  # they hold signed addresses
         max_request_body_size="never",
         max_breadcrumbs=20,
-        before_send=_clean,
+        before_send=_to_be_told,
         auto_session_tracking=False,
     )
     return sentry_sdk
@@ -94,15 +160,32 @@ def _traces(settings: Settings, service: str) -> Any:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
     except ModuleNotFoundError as error:
         raise InvalidRequest("For MIXDOWN_OTLP_URL, install mixdown[telemetry].") from error
-    tracers = TracerProvider(resource=Resource({"service.name": service, "service.version": __version__}))
+
+    class Ids(RandomIdGenerator):
+        def generate_trace_id(self) -> int:
+            return _TRACE_ID.get() or super().generate_trace_id()
+
+    about = Resource({"service.name": service, "service.version": __version__})
+    tracers = TracerProvider(resource=about, id_generator=Ids())
     exporter = OTLPSpanExporter(f"{settings.otlp_url.rstrip('/')}/v1/traces")
     tracers.add_span_processor(BatchSpanProcessor(exporter))
     return tracers
 
 
-def _clean(event: Any, _: Any) -> Any:
+def _to_be_told(event: Any, hint: Any) -> Any:
+    """The event of a bug, cleaned; None of what a hand has told itself, and of errors of ours: they are no bugs."""
+    record, exception = hint.get("log_record"), (hint.get("exc_info") or (None, None))[1]
+    if getattr(record, "told", False) or isinstance(exception, MixdownError):
+        return None
+    if record is not None and record.name.startswith("prefect.") and exception is None:
+        return None  # how a run ended
+    return _clean(event)
+
+
+def _clean(event: Any) -> Any:
     """An event without queries, headers, bodies, and anything that looks like a secret."""
     request = event.get("request")
     if request:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from blocks import AudioBucket, JobDatabase, MixdownChannel, WebhookSigning
 from blocks.operator import find_block, find_blocks
+from mixdown import telemetry
 from mixdown.settings import Settings
 from mixdown.studio import Studio, open_studio
 
@@ -33,6 +34,7 @@ def preset_folder() -> Path:
 @lru_cache(maxsize=4)
 def _open(settings: Settings) -> Studio:
     logging.getLogger("mixdown").setLevel(logging.INFO)  # Prefect shows it where PREFECT_LOGGING_EXTRA_LOGGERS says
+    telemetry.begin(settings, service="mixdown-flow")
     kept: dict[str, Any] = {}
     for block in (find_block(AudioBucket), find_block(JobDatabase), find_block(WebhookSigning)):
         kept |= block.settings() if block else {}

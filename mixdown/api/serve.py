@@ -50,7 +50,7 @@ def serve(studio: Studio, *, host: str, port: int, ready: Callable[[str], None] 
     logs.configure(studio.settings.log_format)
     with (
         listening(host, port) as listener,
-        closing(telemetry.start(studio.settings, service="mixdown-api")) as told,
+        closing(telemetry.begin(studio.settings, service="mixdown-api")) as told,
     ):
         server = _Server(_config(create_app(studio, open_to_all=open_to_all, telemetry=told)))
         ready(url_of(host, listener.getsockname()[1]))

@@ -6,16 +6,26 @@ import gzip
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from mixdown import telemetry
 from mixdown.errors import InvalidRequest
+from mixdown.hands import Hands
+from mixdown.model import JobRecord, JobSpec, Source, Stage
+from mixdown.runner import run_jobs
 from mixdown.settings import Settings
+from mixdown.studio import open_studio
+from mixdown.submission import submit
+from tests.signals import recording
 
 #: An app with a bug in it, in a process of its own: what Sentry patches stays patched.
 _PROGRAM = """
@@ -62,6 +72,17 @@ class Sink:
     def _hear_traces(self, request: Request) -> Response:
         self.traces.append(ExportTraceServiceRequest.FromString(_body(request)))
         return Response(b"", content_type="application/x-protobuf")
+
+    def spans(self, job_id: UUID | None = None) -> list[Span]:
+        """What was traced; of one job."""
+        resources = [each for request in self.traces for each in request.resource_spans]
+        spans = [span for each in resources for scope in each.scope_spans for span in scope.spans]
+        return [span for span in spans if job_id is None or span.trace_id == job_id.bytes]
+
+
+def span_values(span: Span) -> dict[str, str]:
+    """The words among its attributes."""
+    return {each.key: each.value.string_value for each in span.attributes}
 
 
 def _body(request: Request) -> bytes:
@@ -112,6 +133,42 @@ def test_requests_are_traced(sink: Sink, tmp_path: Path) -> None:
     assert values == {"http.request.method": "GET", "http.route": "/bug/{number}", "http.response.status_code": 500}
     assert "very-secret" not in str(sink.traces)
     assert sink.envelopes == []
+
+
+def test_hands_tell_for_themselves(sink: Sink, tmp_path: Path) -> None:
+    """A span for each stage, those of a job in one trace that has its id; a bug once, with where it is."""
+    talk = recording(tmp_path / "talk.wav", 1)
+    (tmp_path / "letter.wav").write_text("This is a letter, not a song.")
+    settings = Settings(
+        home=tmp_path / "home",
+        otlp_url=f"http://127.0.0.1:{sink.port}",
+        sentry_dsn=SecretStr(f"http://public@127.0.0.1:{sink.port}/1"),
+    )
+    studio = open_studio(settings)
+    hands = Hands(settings)
+    names = [str(talk), str(tmp_path / "letter.wav"), f"{talk.as_uri()}"]
+    good, broken, never_taken_in = submit(studio, [JobSpec(source=Source(uri=name)) for name in names])
+    try:
+        run_jobs(studio, [good.id, broken.id], bench=hands)
+        with studio.at_work() as shift:
+            claim = studio.claim(never_taken_in.id, shift.owner)
+            assert claim is not None
+            hands(shift).run(Stage.process, [claim])
+    finally:
+        hands.close()
+    until_s = time.monotonic() + 60
+    while len(sink.spans()) < 5 and time.monotonic() < until_s:
+        time.sleep(0.05)
+
+    def kinds(job: JobRecord) -> list[tuple[str, str]]:
+        return sorted((span.name, span_values(span).get("error.type", "")) for span in sink.spans(job.id))
+
+    assert kinds(good) == [("process", ""), ("store", ""), ("validate", "")]
+    assert kinds(broken) == [("validate", "unsupported_format")]
+    assert kinds(never_taken_in) == [("process", "internal")]
+    [told] = sink.envelopes
+    assert "KeyError" in told
+    assert "mixdown-hand" in told
 
 
 @pytest.mark.parametrize(
