@@ -228,3 +228,23 @@ class DeliveryAttempt(Table):
     answer: Mapped[str] = mapped_column(AnyText)
 
     __table_args__ = (Index(None, "delivery_id", "id"),)
+
+
+class PaidChunk(Table):
+    """One purchase of speech, from before it is paid on."""
+
+    __tablename__ = "paid_chunks"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[UUID] = mapped_column(Uuid, index=True)
+    engine: Mapped[str] = mapped_column(AnyText)
+    characters: Mapped[int] = mapped_column(Integer)
+    cost: Mapped[float] = mapped_column(Fraction)
+    owner: Mapped[str] = mapped_column(AnyText)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(16))
+
+    # Of those who want the same chunk one buys it, and the others wait.
+    __table_args__ = (Index("ix_paid_chunks_open", "key", unique=True, **_only("outcome IS NULL")),)
