@@ -156,8 +156,8 @@ class Settings(BaseSettings):
     )
     otlp_url: str = Field(
         default="",
-        description="OpenTelemetry collector that gets traces of requests, such as `http://127.0.0.1:4318`; takes "
-        "`mixdown[telemetry]`.",
+        description="OpenTelemetry collector that gets traces of requests and jobs, such as "
+        "`http://127.0.0.1:4318`; takes `mixdown[telemetry]`.",
     )
     prefect_url: str = Field(
         default="",
