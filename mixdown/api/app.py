@@ -12,6 +12,7 @@ from mixdown.api.checkup import checkup_of
 from mixdown.api.desk import Desk
 from mixdown.api.door import Door
 from mixdown.api.events import EventHub
+from mixdown.api.hooked import check_triggers
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
 from mixdown.api.problems import Problem, answer_problems
@@ -28,6 +29,7 @@ from mixdown.api.routes import (
     hooks,
     jobs,
     metrics,
+    speech,
 )
 from mixdown.api.shield import surround
 from mixdown.api.watching import RequestMetrics, Watching
@@ -51,6 +53,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     hooks.router,
     jobs.router,
     metrics.router,
+    speech.router,
 )
 
 
@@ -79,6 +82,7 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
     app.state.events = EventHub(EventLog(studio.jobs.engine))
     app.state.checkup = checkup_of(studio)
     app.state.triggers = read_triggers(studio.settings)
+    check_triggers(app.state.desk, app.state.triggers)
     answer_problems(app)
     for router in ROUTERS:
         app.include_router(router)

@@ -14,6 +14,8 @@ from mixdown.api.requested import (
     AnalyzeParameters,
     AnyParameters,
     EnhanceParameters,
+    GenerateParameters,
+    Text,
     defaults_of,
     source_of,
 )
@@ -26,6 +28,7 @@ from mixdown.jobs import Asked
 from mixdown.jobs.requests import Known, Name, RequestStore
 from mixdown.manifest import read_manifest
 from mixdown.model import (
+    Generate,
     JobRecord,
     JobSpec,
     Priority,
@@ -71,17 +74,17 @@ class BatchWanted:
 
 def spec_of(desk: Desk, parameters: AnyParameters) -> JobSpec:
     """What parameters ask for; InvalidRequest where they make no sense."""
-    steps = [] if isinstance(parameters, AnalyzeParameters) else list(parameters.steps or ())
-    edits = parameters.edits if isinstance(parameters, EnhanceParameters) else ()
-    _check_places(desk, _others([*steps, *edits]), parameters.deliver_to)
+    _check_places(desk, _beside(parameters), parameters.deliver_to)
     refuse_unknown(parameters.notify, desk.studio.channels)
     defaults = defaults_of(parameters, desk.studio.settings.effective_presets)
     return from_outside(templates(defaults)({})).model_copy(update={"notify": parameters.notify})
 
 
-def at_address(desk: Desk, given: Source | str, spec: JobSpec) -> Wanted:
-    """A recording that lies somewhere already; InvalidRequest or SourceForbidden where it must not be fetched."""
+def at_address(desk: Desk, given: Source | Text | str, spec: JobSpec) -> Wanted:
+    """What lies somewhere already, or a script; InvalidRequest or SourceForbidden where it must not be fetched."""
     source = source_of(given)
+    if source.text is not None and not isinstance(spec.work, Generate):
+        raise InvalidRequest("A text is no recording: only audio can be generated from it (kind: generate).")
     _check_places(desk, [source], None)
     return Wanted(what=source, spec=spec)
 
@@ -210,6 +213,17 @@ def _asked(studio: Studio, caller: Caller, wanted: Wanted, key: str) -> Asked:
     item = Item(source=uploads.store(studio, wanted.what), size_bytes=wanted.what.size_bytes)
     spec = wanted.spec.model_copy(update={"source": item.source})
     return replace(asked_of(studio, spec, item, key, caller.key_id), origin="")  # where results lie, not elsewhere
+
+
+def _beside(parameters: AnyParameters) -> list[Source]:
+    """The recordings and files that parameters name."""
+    if isinstance(parameters, GenerateParameters):
+        named = (parameters.lexicon, parameters.music.source if parameters.music else None)
+        return [source for source in named if source is not None]
+    if isinstance(parameters, AnalyzeParameters):
+        return []
+    edits = parameters.edits if isinstance(parameters, EnhanceParameters) else ()
+    return _others([*(parameters.steps or ()), *edits])
 
 
 def _others(steps: Iterable[Step]) -> list[Source]:

@@ -31,7 +31,9 @@ _STATUS = {
     "unknown_channel": HTTPStatus.UNPROCESSABLE_ENTITY,
     "invalid_request": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency_mismatch": HTTPStatus.UNPROCESSABLE_ENTITY,
-    "not_yet_available": HTTPStatus.UNPROCESSABLE_ENTITY,
+    **dict.fromkeys(
+        ("invalid_script", "unknown_voice", "unknown_language", "unknown_sound"), HTTPStatus.UNPROCESSABLE_ENTITY
+    ),
 }
 
 #: Codes of what the web itself refuses.

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from mixdown.items import Defaults
 from mixdown.model import (
     Analyze,
+    Generate,
     NeverWorse,
     NoiseReduction,
     OutputSpec,
@@ -19,7 +20,9 @@ from mixdown.model import (
     Target,
     Transform,
 )
+from mixdown.model.source import LONGEST_TEXT_CHARS
 from mixdown.model.steps import Request
+from mixdown.scripts import source_of_text
 
 #: Recordings of one request at most: more come as a manifest, or in several requests.
 MOST_ITEMS = 10_000
@@ -76,24 +79,50 @@ class AnalyzeParameters(Request):
     notify: _Notify = ()
 
 
+class GenerateParameters(Generate):
+    """Make audio from a script."""
+
+    kind: Literal["generate"]
+    outputs: _Outputs = ()
+    deliver_to: _DeliverTo = None
+    notify: _Notify = ()
+
+
 def _kind(value: Any) -> str:
     return str(value.get("kind", "enhance") if isinstance(value, dict) else getattr(value, "kind", "enhance"))
 
 
-AnyParameters = EnhanceParameters | TransformParameters | AnalyzeParameters
+AnyParameters = EnhanceParameters | TransformParameters | AnalyzeParameters | GenerateParameters
 
-#: What is done with a recording.
+#: What is done with a recording, or a script.
 Parameters = Annotated[
     Annotated[EnhanceParameters, Tag("enhance")]
     | Annotated[TransformParameters, Tag("transform")]
-    | Annotated[AnalyzeParameters, Tag("analyze")],
+    | Annotated[AnalyzeParameters, Tag("analyze")]
+    | Annotated[GenerateParameters, Tag("generate")],
     Discriminator(_kind),
 ]
 
-#: An address, or a recording with its owner's name for it and its hash.
+
+class Text(Request):
+    """A script that comes with the request."""
+
+    text: str = Field(min_length=1, max_length=LONGEST_TEXT_CHARS, examples=["Welcome to the show."])
+    filename: str | None = Field(default=None, max_length=1024, description="Your own name for it.")
+
+
+def _kind_of_source(value: Any) -> str:
+    if isinstance(value, str):
+        return "address"
+    return "text" if isinstance(value, Text) or (isinstance(value, dict) and "text" in value) else "recording"
+
+
+#: An address, or a recording with its owner's name for it and its hash; or a script in so many words.
 AnySource = Annotated[
-    Annotated[Source, Tag("recording")] | Annotated[str, Field(min_length=1, max_length=4096), Tag("address")],
-    Discriminator(lambda value: "address" if isinstance(value, str) else "recording"),
+    Annotated[Source, Tag("recording")]
+    | Annotated[str, Field(min_length=1, max_length=4096), Tag("address")]
+    | Annotated[Text, Tag("text")],
+    Discriminator(_kind_of_source),
 ]
 
 
@@ -138,8 +167,10 @@ class BatchRequest(BatchOptions):
     )
 
 
-def source_of(given: Source | str) -> Source:
-    """The recording that is named."""
+def source_of(given: Source | Text | str) -> Source:
+    """The recording that is named, or the script that is given; InvalidRequest where that is none."""
+    if isinstance(given, Text):
+        return source_of_text(given.text, given.filename)
     return given if isinstance(given, Source) else Source(uri=given)
 
 
@@ -160,6 +191,13 @@ def defaults_of(parameters: AnyParameters, presets: Path) -> Defaults:
         work: Transform | Analyze = Transform(steps=parameters.steps)
         return Defaults(
             work=work, outputs=parameters.outputs, deliver_to=parameters.deliver_to, preset_folder=presets
+        )
+    if isinstance(parameters, GenerateParameters):
+        return Defaults(
+            work=Generate.model_validate(parameters.model_dump(include=set(Generate.model_fields))),
+            outputs=parameters.outputs,
+            deliver_to=parameters.deliver_to,
+            preset_folder=presets,
         )
     work = Analyze(presets=parameters.presets, music=parameters.music)
     return Defaults(work=work, deliver_to=parameters.deliver_to, preset_folder=presets)

@@ -8,7 +8,6 @@
       - InvalidPreset           invalid_preset
       - InvalidTrigger          invalid_trigger
       - IdempotencyMismatch     idempotency_mismatch
-      - NotYetAvailable         not_yet_available
       - InvalidScript           invalid_script
       - UnknownVoice            unknown_voice
       - UnknownLanguage         unknown_language
@@ -100,7 +99,6 @@ from mixdown.errors.asked import (
     KeyNotFound,
     NoResult,
     NoSigningSecret,
-    NotYetAvailable,
     TriggerNotFound,
     UnknownChannel,
     UnknownPreset,
@@ -208,7 +206,6 @@ __all__ = [
     "NoSigningSecret",
     "NoSuchEngine",
     "NotARegularFile",
-    "NotYetAvailable",
     "NothingLeft",
     "PermanentError",
     "PrefectUnavailable",

@@ -41,12 +41,6 @@ class IdempotencyMismatch(InvalidRequest):
     code = "idempotency_mismatch"
 
 
-class NotYetAvailable(InvalidRequest):
-    """This is not to be had yet."""
-
-    code = "not_yet_available"
-
-
 class JobNotFound(PermanentError):
     """There is no job of this id."""
 

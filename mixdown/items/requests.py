@@ -14,6 +14,7 @@ from mixdown.items.item import Item, in_a_sentence
 from mixdown.model import (
     Analyze,
     Enhance,
+    Generate,
     JobSpec,
     Label,
     NeverWorse,
@@ -45,7 +46,7 @@ class Defaults:
     steps: tuple[Step, ...] | None = None  #: a chain instead of the preset's
     never_worse: NeverWorse = NeverWorse.report
     preset_folder: Path | None = None
-    work: Transform | Analyze | None = None  #: this, instead of enhancing
+    work: Transform | Analyze | Generate | None = None  #: this, instead of enhancing
 
 
 def requests_of(items: Iterable[Item], defaults: Defaults) -> Iterator[tuple[JobSpec, Item]]:
@@ -78,6 +79,8 @@ def _titled(work: Work, title: str) -> Work:
         return work.model_copy(update={"edits": (*work.edits, label)})
     if isinstance(work, Transform):
         return work.model_copy(update={"steps": (*work.steps, label)})
+    if isinstance(work, Generate):
+        return work.model_copy(update={"title": title})
     raise InvalidRequest("title: there is none where recordings are only measured.")
 
 
@@ -108,8 +111,13 @@ def _request(defaults: Defaults, own: dict[str, Any]) -> JobSpec:
     if steps is not None and isinstance(work, Transform):
         work = work.model_copy(update={"steps": steps})
     elif steps:
-        raise InvalidRequest("steps: there are none where recordings are only measured.")
-    [spec] = job_specs([_SOMEWHERE], work, _outputs(defaults, own), place, hook)
+        raise InvalidRequest("steps: there are none where recordings are only measured, or scripts are said.")
+    outputs = _outputs(defaults, own)
+    if isinstance(work, Generate):
+        work = presets.settled_speech(work, defaults.preset_folder)
+        usual = presets.load(work.preset, folder=defaults.preset_folder).output
+        outputs = outputs or ((usual,) if usual else ())
+    [spec] = job_specs([_SOMEWHERE], work, outputs, place, hook)
     return spec
 
 

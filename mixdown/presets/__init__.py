@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from mixdown.errors import InvalidPreset, UnknownPreset
-from mixdown.model import Enhance, Preset
+from mixdown.model import Enhance, Generate, Preset
 from mixdown.presets.file import SUFFIX, is_name, parse, read
 
 
@@ -78,6 +78,14 @@ def settled(work: Enhance, folder: Path | None) -> Enhance:
         return work
     preset = load(work.preset, folder=folder)
     return work if work.preset in _shipped_names() else work.model_copy(update={"steps": preset.steps})
+
+
+def settled_speech(work: Generate, folder: Path | None) -> Generate:
+    """The same for a script: the loudness of a preset of the user's own written into it."""
+    preset = load(work.preset, folder=folder)
+    if work.loudness is not None or work.preset in _shipped_names():
+        return work
+    return work.model_copy(update={"loudness": preset.steps[-1]})
 
 
 def _own(name: str, path: Path) -> Preset:

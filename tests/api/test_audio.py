@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from fastapi.testclient import TestClient
 
-from mixdown.model import Transform
+from mixdown.model import Generate, Transform
 from mixdown.studio import Studio
 
 TALK = b"RIFF" + bytes(2000)
@@ -31,11 +31,25 @@ def test_a_recording_is_processed(client: TestClient, studio: Studio) -> None:
     assert (looked.json()["job_id"], looked.json()["status"]) == (str(job.id), "queued")
 
 
-def test_audio_is_not_generated_yet(client: TestClient) -> None:
-    """It is said, and not passed over."""
-    answer = process(client, processing_type="generate")
+def test_a_script_is_sent_to_become_audio(client: TestClient, studio: Studio) -> None:
+    """The file is the script."""
+    answer = process(client, processing_type="generate", parameters='{"quality": "draft", "voice": "en-GB"}')
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "not_yet_available")
+    assert answer.status_code == 202, answer.text
+    [job] = studio.jobs.list()
+    assert isinstance(job.spec.work, Generate)
+    assert (job.spec.work.quality, job.spec.work.voice) == ("draft", "en-GB")
+
+
+def test_a_script_may_be_a_parameter(client: TestClient, studio: Studio) -> None:
+    """Text needs no file."""
+    form = {"processing_type": "generate", "parameters": '{"text": "Welcome.", "quality": "draft"}'}
+
+    answer = client.post("/api/audio/process", files={name: (None, value) for name, value in form.items()})
+
+    assert answer.status_code == 202, answer.text
+    [job] = studio.jobs.list()
+    assert job.spec.source.text == "Welcome."
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from mixdown.api.answers import problems
 from mixdown.api.asking import BatchWanted, Wanted
 from mixdown.api.bodies import JSON, checked, json_of, refuse_unknown, shown, the_file, wrong
 from mixdown.api.desk import Caller, Desk, Reader, TheDesk, Writer
-from mixdown.api.requested import MOST_ITEMS, AnyParameters, AnySource, Parameters
+from mixdown.api.requested import MOST_ITEMS, AnyParameters, AnySource, Parameters, Text
 from mixdown.api.results import Links, ResultsView
 from mixdown.api.routes.asking import BINARY, IdempotencyKey, named, of_known_type
 from mixdown.api.sight import batch_of, job_of
 from mixdown.api.uploads import Form, media_type_of, received
 from mixdown.api.views import BatchView, ErrorView, JobView, View
-from mixdown.errors import BatchNotFound, JobNotFound, NotYetAvailable
+from mixdown.errors import BatchNotFound, JobNotFound
 from mixdown.jobs.requests import Known, Name, RequestStore
 from mixdown.model import Status
 
@@ -45,10 +45,12 @@ class ProcessForm(BaseModel):
     """A recording, and what is to be done with it."""
 
     model_config = ConfigDict(extra="forbid")
-    file: Annotated[str, Field(description="The recording.", json_schema_extra=BINARY)]
+    file: Annotated[str, Field(default="", description="The recording, or the script.", json_schema_extra=BINARY)]
     processing_type: ProcessingType = ProcessingType.enhance
     parameters: str = Field(
-        default="{}", description="JSON, as for `/v1/jobs`.", examples=['{"preset": "podcast"}']
+        default="{}",
+        description="JSON, as for `/v1/jobs`; to generate without a file, with the script as `text`.",
+        examples=['{"preset": "podcast"}'],
     )
     job_id: str = Field(
         default="", max_length=_OWN_ID, description="A name of your own: sent again under it, it is done once."
@@ -125,7 +127,7 @@ OwnId = Annotated[
 async def process_audio(
     request: Request, response: Response, desk: TheDesk, caller: Writer, idempotency_key: IdempotencyKey = None
 ) -> AudioJob:
-    """Send a recording to be enhanced or transformed."""
+    """Send a recording to be enhanced or transformed, or a script to become audio: as a file, or as `text`."""
     async with received(of_known_type(request), desk.studio) as form:
         view = await run_in_threadpool(_process, desk, caller, form, idempotency_key)
     response.headers["location"] = view.status_url
@@ -175,8 +177,12 @@ def get_audio_results(job_id: OwnId, desk: TheDesk, caller: Reader) -> AudioResu
 def _process(desk: Desk, caller: Caller, form: Form, key: str | None) -> AudioJob:
     refuse_unknown(form, fields=["processing_type", "parameters", "job_id"], files=["file"])
     own = checked(dict[str, Any], form.fields.get("parameters") or "{}", "body", "parameters")
-    parameters = _parameters(own, form.fields.get("processing_type") or "enhance", "parameters")
-    wanted = Wanted(what=the_file(form, "file"), spec=asking.spec_of(desk, parameters))
+    text = own.pop("text", None) if form.fields.get("processing_type") == ProcessingType.generate else None
+    spec = asking.spec_of(desk, _parameters(own, form.fields.get("processing_type") or "enhance", "parameters"))
+    if text is not None and not form.files:
+        wanted = asking.at_address(desk, checked(Text, {"text": text}, "body", "parameters"), spec)
+    else:
+        wanted = Wanted(what=the_file(form, "file"), spec=spec)
     own_id = _own_id(form)
     record = asking.ask_job(desk, caller, wanted, _name(caller, own_id, key))
     return _view(desk, caller, Known(job_id=record.id), own_id or str(record.id))
@@ -212,8 +218,6 @@ def _configured(config: dict[str, Any]) -> AnyParameters:
 def _parameters(own: dict[str, Any], processing_type: str, place: str) -> AnyParameters:
     if processing_type not in list(ProcessingType):
         raise wrong(("processing_type", "It is one of enhance, generate and transform."))
-    if processing_type == ProcessingType.generate:
-        raise NotYetAvailable("Audio cannot be generated yet: enhance and transform can be asked for.")
     parameters: AnyParameters = checked(Parameters, {**own, "kind": processing_type}, "body", place)
     return parameters
 

@@ -1,0 +1,115 @@
+"""Scripts become requests: files, text that is given in so many words, rows of a table through a template."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from mixdown.errors import InvalidRequest
+from mixdown.items import Item, absolute, address_of, in_a_sentence
+from mixdown.items.requests import Defaults, templates
+from mixdown.model import AudioFormat, Generate, JobSpec, MusicBed, Source
+from mixdown.submission import only, size_hint_bytes, sources
+
+if TYPE_CHECKING:
+    from mixdown.speech.rows import RowScript
+
+#: What is taken for a script in a folder.
+SCRIPT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".ssml", ".script"))
+
+#: What a row may say of its own file, beside the fields of its template.
+_OF_WORK = ("voice", "language", "quality", "rate", "title", "music")
+
+
+def script_requests(scripts: Iterable[Source], defaults: Defaults) -> Iterator[tuple[JobSpec, Item]]:
+    """A request for each script; InvalidRequest or UnknownPreset where what is asked makes no sense."""
+    spec = templates(defaults)({})
+    for source in scripts:
+        item = Item(source=source, size_bytes=size_hint_bytes(source))
+        yield spec.model_copy(update={"source": source}), item
+
+
+def row_requests(rows: Iterable[RowScript], defaults: Defaults) -> Iterator[tuple[JobSpec, Item]]:
+    """A request for each row of a table; what a row says of its own file goes before what is asked of all."""
+    usual = templates(defaults)({})
+    for row in rows:
+        source = source_of_text(row.text, row.filename)
+        spec = _own(usual, row.parameters) if row.parameters else usual
+        yield spec.model_copy(update={"source": source}), Item(source=source)
+
+
+def scripts_at(names: Sequence[str]) -> list[Source]:
+    """The scripts that names lead to: files, s3:// and https:// addresses, and the scripts below a folder."""
+    found: list[Source] = []
+    for name in names:
+        folder = None if "://" in name else Path(absolute(name))
+        if folder is None or not folder.is_dir():
+            found.append(only(sources([name])))
+            continue
+        below = [
+            Source(uri=address_of(os.path.realpath(path)), filename=path.name)
+            for path in sorted(folder.rglob("*"))
+            if path.suffix.lower() in SCRIPT_SUFFIXES and path.is_file() and not path.name.startswith(".")
+        ]
+        if not below:
+            kinds = ", ".join(sorted(SCRIPT_SUFFIXES))
+            raise InvalidRequest(f"There is no script in the folder “{folder.name}”: none that ends in {kinds}.")
+        found += below
+    return found
+
+
+def source_of_text(text: str, filename: str | None = None) -> Source:
+    """A script that travels with its request; InvalidRequest where it is empty or too long."""
+    try:
+        return Source.of_text(text, filename)
+    except ValidationError as error:
+        raise InvalidRequest(f"This is no script: {error.errors()[0]['msg']}.") from error
+    except ValueError as error:
+        raise InvalidRequest(f"This is no script: {error}.") from error
+
+
+def music_of(name: str) -> MusicBed | None:
+    """Music as a person names it: a bed of ours, or a recording; "" is none."""
+    if not name:
+        return None
+    if "/" in name or "." in name or "\\" in name:
+        return MusicBed(source=only(sources([name])))
+    with in_a_sentence("the name of a bed"):
+        return MusicBed(bed=name)
+
+
+def cast_of(lines: Iterable[str]) -> dict[str, str]:
+    """Who speaks with which voice, from `HOST=en-GB` each; InvalidRequest where one is not like that."""
+    cast = {}
+    for line in lines:
+        speaker, equals, voice = line.partition("=")
+        if not equals or not speaker.strip() or not voice.strip():
+            raise InvalidRequest(f"“{line[:100]}” does not tell who has which voice: write NAME=VOICE.")
+        cast[speaker.strip()] = voice.strip()
+    return cast
+
+
+def generate_of(**asked: Any) -> Generate:
+    """The work, from what a person said; InvalidRequest names what does not make sense."""
+    try:
+        return Generate(**{name: value for name, value in asked.items() if value not in ("", None)})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidRequest(f"{first['loc'][0] if first['loc'] else 'parameters'}: {first['msg']}.") from error
+
+
+def _own(usual: JobSpec, parameters: Mapping[str, Any]) -> JobSpec:
+    """The request of a row that says something of its own file; InvalidRequest where that makes no sense."""
+    changed: dict[str, Any] = {name: parameters[name] for name in _OF_WORK if name in parameters}
+    if "music" in changed:
+        changed["music"] = music_of(str(changed["music"]))
+    work = generate_of(**{**usual.work.model_dump(), **changed})
+    outputs = usual.outputs
+    if "format" in parameters:
+        with in_a_sentence("a format"):
+            outputs = (usual.outputs[0].model_copy(update={"format": AudioFormat(parameters["format"])}),)
+    return usual.model_copy(update={"work": work, "outputs": outputs})
