@@ -124,7 +124,6 @@ _CANCEL = _to(Status.cancelled, Job.id == bindparam("job"), owner=None, finished
 _RELEASE_ALL = _to(
     Status.queued, Job.owner == bindparam("by"), _RUNNING, owner=None, attempts=Job.attempts - 1
 ).returning(Job.id)
-_REAP = _to(Status.queued, _SILENT, owner=None, deaths=Job.deaths + DIED).returning(Job.id)
 
 
 def claim(
@@ -224,13 +223,6 @@ def cancel(connection: Connection, job_id: UUID, now: datetime) -> JobRecord:
     job = to_record(row)
     telling.of_job(connection, job, now)
     return job
-
-
-def reap(connection: Connection, *, lease_s: float, now: datetime) -> list[UUID]:
-    """Put the running jobs whose process fell silent back into the queue."""
-    silent = list(connection.scalars(_REAP, {"since": now - timedelta(seconds=lease_s)}))
-    note(connection, silent, "requeued", now, "its process fell silent")
-    return silent
 
 
 def _write(connection: Connection, held: Claim, statement: Update, **values: Any) -> JobRecord:

@@ -172,11 +172,6 @@ class JobStore(BatchStore):
         with writing(self._engine) as connection:
             return claims.release_all(connection, owner, self._now(connection))
 
-    def reap(self, *, lease_s: float) -> Ids:
-        """Put running jobs that have been silent for `lease_s` back into the queue."""
-        with writing(self._engine) as connection:
-            return claims.reap(connection, lease_s=lease_s, now=self._now(connection))
-
     # -- results --------------------------------------------------------------------------------
 
     def find_result(self, result_key: str) -> JobResult | None:

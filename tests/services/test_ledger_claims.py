@@ -175,7 +175,7 @@ def test_who_was_taken_over_writes_nothing(store: JobStore, job: JobRecord, writ
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("event", ["cancelled", "succeeded", "reaped"])
+@pytest.mark.parametrize("event", ["cancelled", "succeeded", "silent"])
 def test_who_no_longer_holds_a_job_writes_nothing(
     store: JobStore, job: JobRecord, clock: Clock, write: str, event: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_who_no_longer_holds_a_job_writes_nothing(
         store.succeed(claim, result())
     else:
         clock.advance(LEASE_S + 1)
-        store.reap(lease_s=LEASE_S)
+        store.requeue_lost(lease_s=LEASE_S, is_alive=lambda _: True)
     before = store.get(job.id)
     if (event, write) == ("succeeded", "succeed"):
         assert store.succeed(claim, result()) == before
@@ -268,24 +268,6 @@ def test_an_owner_gives_back_all_it_holds(store: JobStore) -> None:
         Status.running,
     ]
     assert store.release_all("worker") == []
-
-
-def test_the_reaper_requeues_what_fell_silent(store: JobStore, clock: Clock) -> None:
-    """Running jobs without a heartbeat for a lease are queued again; all others are left alone."""
-    silent, queued = submit(store, "silent", "queued")
-    claimed(store, silent)
-    clock.advance(LEASE_S + 1)
-    (fresh,) = submit(store, "fresh")
-    claimed(store, fresh)
-
-    assert store.reap(lease_s=LEASE_S) == [silent.id]
-    assert store.reap(lease_s=LEASE_S) == []
-    assert [store.get(job.id).status for job in (silent, queued, fresh)] == [
-        Status.queued,
-        Status.queued,
-        Status.running,
-    ]
-    assert [event.kind for event in store.events(silent.id)][-1] == "requeued"
 
 
 # -- real processes -------------------------------------------------------------------------------

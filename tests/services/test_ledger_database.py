@@ -404,7 +404,7 @@ def test_machines_that_share_a_database_share_its_clock(postgres_url: str) -> No
 @pytest.mark.parametrize(
     ("ask", "index"),
     [
-        (lambda store: store.reap(lease_s=LEASE_S), "ix_jobs_status_created_at"),
+        (lambda store: store.requeue_lost(lease_s=LEASE_S, is_alive=lambda _: True), "ix_jobs_status_created_at"),
         (lambda store: store.heartbeat("worker"), "ix_jobs_status_created_at"),
         (lambda store: store.release_all("worker"), "ix_jobs_status_created_at"),
         (lambda store: store.due_deliveries(Clock()()), "ix_deliveries_due"),
