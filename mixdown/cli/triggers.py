@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from mixdown.cli.shared import AsJson, in_sentences, out, print_json
+from mixdown.cli.shared import AsJson, in_sentences, out, print_json, studio
 from mixdown.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ def list_triggers(as_json: AsJson = False) -> None:
     """List the triggers, and where their messages go."""
     with in_sentences():
         triggers = _triggers()
+        if triggers.named:
+            from mixdown.api import create_app
+
+            create_app(studio())  # says what `mixdown api` would say
     if as_json:
         print_json([{"name": name, **each.model_dump(mode="json")} for name, each in triggers.named.items()])
         return

@@ -1,4 +1,4 @@
-"""`ObjectCreated` messages of S3 (versions 2.1 to 2.5) and of those who speak like it (MinIO says 2.0)."""
+"""`ObjectCreated` messages of S3 (versions 2.1 and later) and of those who speak like it (MinIO says 2.0)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from mixdown.items.item import is_recording
 from mixdown.triggers.pointers import at
 
 _TEST = "s3:TestEvent"
+
+#: MinIO calls it a creation too when an object only gets other notes: `ObjectCreated:PutTagging`.
+_OF_NOTES = ("Tagging", "Retention", "LegalHold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,8 @@ def created(message: Any) -> Iterator[Created]:
     for record in records:
         if not str(at("/eventVersion", record)).startswith("2."):
             raise InvalidRequest("Events of S3 are understood in version 2.")
-        if not str(at("/eventName", record)).removeprefix("s3:").startswith("ObjectCreated:"):
+        event = str(at("/eventName", record)).removeprefix("s3:")
+        if not event.startswith("ObjectCreated:") or event.endswith(_OF_NOTES):
             continue
         bucket, key = at("/s3/bucket/name", record), at("/s3/object/key", record)
         if not (isinstance(bucket, str) and isinstance(key, str) and bucket and key):
