@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from mixdown.speech.cloud.facts import EngineFacts, facts_from
+from mixdown.speech.cloud.facts import CloudFacts, facts_from
 from mixdown.speech.port import Engine
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["EngineFacts", "cloud_engines", "facts_from", "limit_of"]
+__all__ = ["CloudFacts", "cloud_engines", "facts_from", "limit_of"]
 
 
 def cloud_engines(
@@ -33,7 +33,7 @@ def limit_of(engine_name: str) -> str:
     return f"mixdown-speech-{engine_name.rpartition(':')[2]}"
 
 
-def _open(name: str, facts: EngineFacts, transport: httpx.BaseTransport | None) -> Engine:
+def _open(name: str, facts: CloudFacts, transport: httpx.BaseTransport | None) -> Engine:
     from mixdown.speech.cloud.azure import Azure
     from mixdown.speech.cloud.dialect import Dialect
     from mixdown.speech.cloud.elevenlabs import ElevenLabs

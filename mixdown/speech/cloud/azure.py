@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixdown.speech.cloud import sound
 from mixdown.speech.cloud.dialect import Ask
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.cloud.markup import attribute, marked_up
 from mixdown.speech.port import Spoken, Utterance
 
@@ -19,7 +19,7 @@ class Azure:
     longest_chars = 4096
     voice = None
 
-    def ask(self, utterance: Utterance, facts: EngineFacts, key: str) -> Ask:
+    def ask(self, utterance: Utterance, facts: CloudFacts, key: str) -> Ask:
         """WAV, and words with their sounds; `settings` are headers."""
         text = marked_up(utterance.text, utterance.ipa)
         if utterance.rate != 1.0:
@@ -40,6 +40,6 @@ class Azure:
             content=ssml.encode(),
         )
 
-    def spoken(self, body: bytes, facts: EngineFacts, name: str) -> Spoken:
+    def spoken(self, body: bytes, facts: CloudFacts, name: str) -> Spoken:
         """WAV."""
         return sound.wav(body, name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.port import Spoken, Utterance
 
 
@@ -32,10 +32,10 @@ class Dialect(Protocol):
     def voice(self) -> str | None:
         """The voice for a language of which the operator says nothing; "": it finds one itself; None: none."""
 
-    def ask(self, utterance: Utterance, facts: EngineFacts, key: str) -> Ask:
+    def ask(self, utterance: Utterance, facts: CloudFacts, key: str) -> Ask:
         """The request for an utterance."""
 
-    def spoken(self, body: bytes, facts: EngineFacts, name: str) -> Spoken:
+    def spoken(self, body: bytes, facts: CloudFacts, name: str) -> Spoken:
         """The sound of an answer; raises Unusable."""
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from mixdown.speech.cloud import sound
 from mixdown.speech.cloud.dialect import Ask, merged
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.port import Spoken, Utterance
 
 _MODEL = "eleven_multilingual_v2"
@@ -27,7 +27,7 @@ class ElevenLabs:
     longest_chars = 4096
     voice = None
 
-    def ask(self, utterance: Utterance, facts: EngineFacts, key: str) -> Ask:
+    def ask(self, utterance: Utterance, facts: CloudFacts, key: str) -> Ask:
         """PCM; the neighbors go along, so that the voice goes on as it ended."""
         model = facts.model or _MODEL
         asked: dict[str, Any] = {"text": utterance.text, "model_id": model, "seed": utterance.attempt}
@@ -43,6 +43,6 @@ class ElevenLabs:
             json=merged({name: value for name, value in asked.items() if value != ""}, facts.settings),
         )
 
-    def spoken(self, body: bytes, facts: EngineFacts, name: str) -> Spoken:
+    def spoken(self, body: bytes, facts: CloudFacts, name: str) -> Spoken:
         """Bare PCM, of the rate that was asked for."""
         return sound.pcm(body, facts.sample_rate_hz or _RATE_HZ)

@@ -18,7 +18,7 @@ from mixdown.errors import EngineRefused, EngineUnavailable, UnknownLanguage, Un
 from mixdown.speech.choice import CLOUD
 from mixdown.speech.cloud.answers import Busy, Unanswered, Unusable, refusal
 from mixdown.speech.cloud.dialect import Ask, Dialect
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.port import Spoken, Utterance, Voice
 from mixdown.speech.voicing import spoken
 from mixdown.web import tls, web_origin
@@ -38,7 +38,7 @@ class CloudEngine:
     """A cloud engine, for several threads at once."""
 
     def __init__(
-        self, name: str, facts: EngineFacts, dialect: Dialect, *, transport: httpx.BaseTransport | None = None
+        self, name: str, facts: CloudFacts, dialect: Dialect, *, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.name = CLOUD + name
         self.origin = web_origin(facts.home)

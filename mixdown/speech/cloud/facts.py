@@ -23,7 +23,7 @@ _HOMES = {
 }
 
 
-class EngineFacts(BaseModel):
+class CloudFacts(BaseModel):
     """A cloud engine as it is set up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +44,7 @@ class EngineFacts(BaseModel):
     settings: dict[str, Any] = {}  #: goes along with each request, as the provider calls it
 
     @model_validator(mode="after")
-    def _has_an_address(self) -> EngineFacts:
+    def _has_an_address(self) -> CloudFacts:
         if not self.home:
             raise ValueError("it needs a base_url, such as https://westeurope.tts.speech.microsoft.com")
         return self
@@ -55,7 +55,7 @@ class EngineFacts(BaseModel):
         return (self.base_url or _HOMES[self.kind]).rstrip("/")
 
 
-def facts_from(config: str | None) -> dict[str, EngineFacts]:
+def facts_from(config: str | None) -> dict[str, CloudFacts]:
     """The engines of `{"name": {"kind": …, "price": …, "key": …}}`; else InvalidRequest, without any key in it."""
     if not config:
         return {}
@@ -68,11 +68,11 @@ def facts_from(config: str | None) -> dict[str, EngineFacts]:
     return {name: _facts(name, fields) for name, fields in named.items()}
 
 
-def _facts(name: str, fields: Any) -> EngineFacts:
+def _facts(name: str, fields: Any) -> CloudFacts:
     if not _NAME.fullmatch(name):
         raise InvalidRequest("The name of a speech engine is made of lower-case letters, digits and dashes.")
     try:
-        return EngineFacts.model_validate(fields)
+        return CloudFacts.model_validate(fields)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, wrong["loc"]))

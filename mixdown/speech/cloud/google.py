@@ -10,7 +10,7 @@ from typing import Any
 from mixdown.speech.cloud import sound
 from mixdown.speech.cloud.answers import Unusable
 from mixdown.speech.cloud.dialect import Ask, merged
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.cloud.markup import marked_up
 from mixdown.speech.port import Spoken, Utterance
 
@@ -24,7 +24,7 @@ class Google:
     longest_chars = 1200  # in the longest letters of UTF-8 these are nearly 5,000 bytes
     voice = ""
 
-    def ask(self, utterance: Utterance, facts: EngineFacts, key: str) -> Ask:
+    def ask(self, utterance: Utterance, facts: CloudFacts, key: str) -> Ask:
         """LINEAR16, which comes as a WAV file."""
         named = _LANGUAGE.match(utterance.voice)
         voice = {"languageCode": named[0] if named else utterance.language}
@@ -50,7 +50,7 @@ class Google:
             ),
         )
 
-    def spoken(self, body: bytes, facts: EngineFacts, name: str) -> Spoken:
+    def spoken(self, body: bytes, facts: CloudFacts, name: str) -> Spoken:
         """WAV in base64 in JSON."""
         try:
             content = base64.b64decode(json.loads(body)["audioContent"], validate=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mixdown.speech.cloud import sound
 from mixdown.speech.cloud.dialect import Ask, merged
-from mixdown.speech.cloud.facts import EngineFacts
+from mixdown.speech.cloud.facts import CloudFacts
 from mixdown.speech.port import Spoken, Utterance
 
 _MODEL = "gpt-4o-mini-tts"
@@ -18,7 +18,7 @@ class OpenAI:
     longest_chars = 4096
     voice = "alloy"
 
-    def ask(self, utterance: Utterance, facts: EngineFacts, key: str) -> Ask:
+    def ask(self, utterance: Utterance, facts: CloudFacts, key: str) -> Ask:
         """WAV is asked for, as it tells its rate; bare PCM where the operator knows the rate."""
         asked: dict[str, Any] = {
             "model": facts.model or _MODEL,
@@ -34,7 +34,7 @@ class OpenAI:
             json=merged(asked, facts.settings),
         )
 
-    def spoken(self, body: bytes, facts: EngineFacts, name: str) -> Spoken:
+    def spoken(self, body: bytes, facts: CloudFacts, name: str) -> Spoken:
         """Whatever was asked for, some servers send WAV."""
         if facts.sample_rate_hz and body[:4] != b"RIFF":
             return sound.pcm(body, facts.sample_rate_hz)
