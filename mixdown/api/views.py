@@ -68,7 +68,7 @@ class JobView(View):
 
     id: UUID = Field(examples=[_JOB])
     status: Status = Field(description="`queued` and `running` go on; the others are ends.", examples=["running"])
-    kind: Literal["enhance", "transform", "analyze"] = Field(examples=["enhance"])
+    kind: Literal["enhance", "transform", "analyze", "generate"] = Field(examples=["enhance"])
     preset: str | None = Field(description="Where it is enhanced.", examples=["podcast"])
     filename: str = Field(description="The owner's name for the recording.", examples=["talk.wav"])
     batch_id: UUID | None = Field(examples=[_BATCH])

@@ -35,7 +35,7 @@ class Wanted:
     key_id: UUID | None = None  #: those asked for with this API key
     batch_id: UUID | None = None
     status: Status | None = None
-    kind: str | None = None  #: enhance, transform or analyze
+    kind: str | None = None  #: enhance, transform, analyze or generate
     code: str | None = None  #: of what went wrong
     created_after: datetime | None = None
     created_before: datetime | None = None

@@ -46,7 +46,7 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Status | None = Field(default=None, description="Jobs in this state.")
-    kind: Literal["enhance", "transform", "analyze"] | None = Field(default=None, description="What they do.")
+    kind: Literal["enhance", "transform", "analyze", "generate"] | None = Field(default=None, description="What they do.")
     code: str | None = Field(
         default=None, pattern="^[a-z][a-z0-9_]{0,63}$", description="Those that met this error."
     )
