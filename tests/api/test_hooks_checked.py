@@ -1,4 +1,4 @@
-"""The file of triggers is looked over when it is read: by the API when it starts, by the command that lists them."""
+"""The file of triggers is looked over when it is read: by the API at its start, and by `mixdown triggers list`."""
 
 from __future__ import annotations
 
