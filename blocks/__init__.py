@@ -3,6 +3,7 @@
 from blocks.audio_bucket import AudioBucket
 from blocks.channel import MixdownChannel
 from blocks.job_database import JobDatabase
+from blocks.speech import MixdownSpeech
 from blocks.webhook_signing import WebhookSigning
 
-__all__ = ["AudioBucket", "JobDatabase", "MixdownChannel", "WebhookSigning"]
+__all__ = ["AudioBucket", "JobDatabase", "MixdownChannel", "MixdownSpeech", "WebhookSigning"]

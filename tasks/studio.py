@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from blocks import AudioBucket, JobDatabase, MixdownChannel, WebhookSigning
+from blocks import AudioBucket, JobDatabase, MixdownChannel, MixdownSpeech, WebhookSigning
 from blocks.operator import find_block, find_blocks
 from mixdown import telemetry
 from mixdown.settings import Settings
@@ -42,5 +42,9 @@ def _open(settings: Settings) -> Studio:
         named = json.loads(settings.channels.get_secret_value()) if settings.channels else {}
         named |= {name: block.channel() for name, block in channels.items()}
         kept["channels"] = SecretStr(json.dumps(named))
+    if engines := find_blocks(MixdownSpeech):
+        named = json.loads(settings.speech_engines.get_secret_value()) if settings.speech_engines else {}
+        named |= {name: block.engine() for name, block in engines.items()}
+        kept["speech_engines"] = SecretStr(json.dumps(named))
     # Written into the settings, so that child processes open the very same from them.
     return open_studio(settings.model_copy(update=kept))

@@ -12,13 +12,14 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 
-from blocks import AudioBucket, JobDatabase, MixdownChannel, WebhookSigning
+from blocks import AudioBucket, JobDatabase, MixdownChannel, MixdownSpeech, WebhookSigning
 from blocks.operator import DOCUMENT_NAME, find_block
 from flows.process import process_audio
 from flows.server import apply_limits, deployments, register_blocks
 from mixdown.channels import ChannelNotifier
 from mixdown.jobs import JobStore
 from mixdown.model import AudioFormat, OutputSpec, Stage, Status
+from mixdown.speech.cloud.engine import CloudEngine
 from mixdown.storage import ObjectStore
 from mixdown.studio import Studio
 from mixdown.webhooks import WebhookNotifier
@@ -108,6 +109,7 @@ def saved() -> Iterator[Callable[[Block], None]]:
         (AudioBucket, {"url": "memory://bucket", "key": "me", "secret": "hush-hush"}, ObjectStore),
         (JobDatabase, {"url": "sqlite:///{folder}/hush-hush.db"}, JobStore),
         (MixdownChannel, {"url": "ntfy://ntfy.sh/hush-hush"}, ChannelNotifier),
+        (MixdownSpeech, {"kind": "openai", "price": "0.1", "key": "sk-hush-hush"}, CloudEngine),
         (WebhookSigning, {"secret": "whsec_hushhushMfKQ9r8GKYqrTwjUPD8ILPZI"}, WebhookNotifier),
     ],
 )
