@@ -92,22 +92,16 @@ def cancel(jobs: Jobs) -> None:
 
 @app.command()
 def retry(jobs: Jobs) -> None:
-    """Try jobs again that failed or were cancelled."""
+    """Try jobs again that failed, were rejected or were cancelled."""
     from mixdown.batch_words import jobs_words, short_batch
-    from mixdown.wording import state_words
+    from mixdown.jobs.pages import Pages
 
     with in_sentences():
         ledger = studio().jobs
-        records = [ledger.get(ledger.resolve(job)) for job in dict.fromkeys(jobs)]
-        for record in records:
-            if record.status not in (Status.failed, Status.cancelled, Status.rejected):
-                raise IllegalTransition(
-                    f"{record.spec.filename} ({record.id}) is {state_words(record)}: there is nothing to try again."
-                )
-        batch_id = ledger.open_batch("tried again")
-        ledger.submit([(record.spec, record.idempotency_key) for record in records], batch_id=batch_id)
+        job_ids = list(dict.fromkeys(ledger.resolve(job) for job in jobs))
+        batch_id = Pages(ledger.engine).retry_all(job_ids, "tried again")
     short = short_batch(batch_id)
-    out.print(f"Queued {jobs_words(len(records))} again, as batch {short}.", highlight=False)
+    out.print(f"Queued {jobs_words(len(job_ids))} again, as batch {short}.", highlight=False)
     out.print(f"Work on it here with: mixdown batch run {short}", highlight=False)
 
 

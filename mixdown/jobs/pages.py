@@ -1,7 +1,8 @@
-"""Jobs and batches page by page, as the front door lists them; and one job tried again."""
+"""Jobs and batches page by page, as the front door lists them; and jobs tried again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from mixdown.jobs import batches
 from mixdown.jobs.rows import RECORD, note, read_job, to_record
 from mixdown.model import BatchProgress, JobRecord, Priority, Status
 
-_RETRIED = (Status.failed, Status.cancelled)
+_RETRIED = (Status.failed, Status.cancelled, Status.rejected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,37 +67,49 @@ class Pages:
             return [batches.progress(connection, batch_id, now) for batch_id in found]
 
     def retry(self, job_id: UUID) -> JobRecord:
-        """Queue a job again that failed or was cancelled, alone: it is not held back by the batch it was part of.
+        """Queue a job again that ended without a result, alone: it is not held back by the batch it was part of.
 
         Raises
         ------
         JobNotFound
             There is none.
         IllegalTransition
-            It has neither failed nor been cancelled.
+            It has not ended, or it succeeded.
         """
         with writing(self._engine) as connection:
             now = database.now(connection)
-            again = update(Job).where(Job.id == job_id, Job.status.in_(_RETRIED))
-            row = connection.execute(
-                again.values(status=Status.queued, **batches.FRESH).returning(Job.id)
-            ).one_or_none()
-            job = read_job(connection, job_id)
-            if row is None:
-                raise IllegalTransition(f"Job {job_id} is {job.status.value}: there is nothing to try again.")
-            note(connection, [job_id], "requeued", now, "tried again")
-            if job.batch_id is not None:
-                _have_it_done(connection, job, now)
+            [job] = _queued_again(connection, [job_id], now)
+            if job.batch_id is not None:  # those without any are gathered
+                title = f"{job.spec.filename}, again"
+                _as_batch(connection, [job_id], title, now, priority=Priority.urgent, key_id=job.key_id)
             return job
 
+    def retry_all(self, job_ids: Sequence[UUID], title: str) -> UUID:
+        """Queue jobs again as `retry` does, all of them or none, as a batch of their own; its id."""
+        with writing(self._engine) as connection:
+            now = database.now(connection)
+            _queued_again(connection, job_ids, now)
+            return _as_batch(connection, job_ids, title, now)
 
-def _have_it_done(connection: Connection, job: JobRecord, now: datetime) -> None:
-    """Put a job into an urgent batch of its own; those without any batch are gathered."""
-    chosen = uuid4()
-    batches.open_batch(
-        connection, chosen, f"{job.spec.filename}, again", now, priority=Priority.urgent, key_id=job.key_id
-    )
-    batches.gather(connection, chosen, [job.id])
+
+def _queued_again(connection: Connection, job_ids: Sequence[UUID], now: datetime) -> list[JobRecord]:
+    again = update(Job).where(Job.id.in_(job_ids), Job.status.in_(_RETRIED))
+    queued = set(connection.scalars(again.values(status=Status.queued, **batches.FRESH).returning(Job.id)))
+    jobs = [read_job(connection, job_id) for job_id in job_ids]
+    for job in jobs:
+        if job.id not in queued:
+            raise IllegalTransition(
+                f"{job.spec.filename} ({job.id}) is {job.status.value}: there is nothing to try again."
+            )
+    note(connection, job_ids, "requeued", now, "tried again")
+    return jobs
+
+
+def _as_batch(connection: Connection, job_ids: Sequence[UUID], title: str, now: datetime, **how: Any) -> UUID:
+    batch_id = uuid4()
+    batches.open_batch(connection, batch_id, title, now, **how)
+    batches.gather(connection, batch_id, job_ids)
+    return batch_id
 
 
 def _conditions(wanted: Wanted) -> list[Any]:

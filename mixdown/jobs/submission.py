@@ -15,6 +15,9 @@ from mixdown.jobs.rows import INSERT, note
 from mixdown.jobs.transitions import LEGAL
 from mixdown.model import JobRecord, JobSpec, Status
 
+#: What asking again for the same puts back into the queue; of what succeeded, only what has lost its result.
+_AGAIN = LEGAL[Status.queued] - {Status.running, Status.rejected}
+
 #: Rows to one statement.
 _CHUNK = 500
 
@@ -106,7 +109,7 @@ def _requeue(connection: Connection, wanted: dict[str, Asked], now: datetime) ->
     for keys in _chunks(list(wanted)):
         rows = connection.execute(
             select(Job.id, Job.idempotency_key)
-            .where(Job.idempotency_key.in_(keys), Job.status.in_(LEGAL[Status.queued] - {Status.running}))
+            .where(Job.idempotency_key.in_(keys), Job.status.in_(_AGAIN))
             .where((Job.status != Status.succeeded) | ~kept)
             .order_by(Job.id)
             .with_for_update()

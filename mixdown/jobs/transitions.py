@@ -10,8 +10,11 @@ from mixdown.model import Status
 #: What a job may become, and from where.
 LEGAL: Mapping[Status, frozenset[Status]] = MappingProxyType(
     {
-        # Given back, abandoned, asked for again, or asked for again after its result was thrown away.
-        Status.queued: frozenset({Status.running, Status.failed, Status.cancelled, Status.succeeded}),
+        # Given back, abandoned, asked for again, or asked for again after its result was thrown away. What was
+        # rejected would be so again: it is queued only where somebody says so.
+        Status.queued: frozenset(
+            {Status.running, Status.failed, Status.cancelled, Status.succeeded, Status.rejected}
+        ),
         # Claimed; from `running`: taken over from a process that died or fell silent.
         Status.running: frozenset({Status.queued, Status.running}),
         Status.succeeded: frozenset({Status.running}),

@@ -15,9 +15,12 @@ from uuid import UUID
 
 import pytest
 from click.testing import Result
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from mixdown.cli import app
+from mixdown.db.engine import writing
+from mixdown.db.tables import Job
 from mixdown.jobs import JobStore
 from mixdown.model import Status
 from tests.services.ctrl_c import heed_ctrl_c
@@ -212,6 +215,28 @@ def test_jobs_are_called_off_and_tried_again_by_id(mixdown: Mixdown, batch: UUID
     assert newest.id != batch
     assert {job.id for job in job_store.list(batch_id=newest.id)} == {failed.id, queued.id}
     assert job_store.counts(newest.id)[Status.queued] == 2
+
+
+def test_what_was_rejected_is_tried_again_where_somebody_says_so(
+    mixdown: Mixdown, batch: UUID, job_store: JobStore
+) -> None:
+    """Not by asking for the same again; with others that are waiting, none is queued."""
+    *_, rejected, _, queued = job_store.list(batch_id=batch, oldest_first=True)
+    with writing(job_store.engine) as connection:
+        connection.execute(update(Job).where(Job.id == rejected.id).values(status=Status.rejected))
+
+    job_store.submit([(rejected.spec, rejected.idempotency_key)])
+    before = job_store.get(rejected.id).status
+    refused = mixdown("jobs", "retry", rejected.id, queued.id)
+    among = job_store.get(rejected.id).status
+    again = mixdown("jobs", "retry", rejected.id)
+
+    assert (before, among) == (Status.rejected, Status.rejected)
+    assert refused.exit_code == 1
+    assert "is queued: there is nothing to try again" in refused.stderr
+    assert "Queued 1 job again" in again.stdout
+    assert job_store.get(rejected.id).status is Status.queued
+    assert len(job_store.batches()) == 2
 
 
 def test_what_queued_jobs_wait_for_is_told(mixdown: Mixdown, batch: UUID, job_store: JobStore) -> None:

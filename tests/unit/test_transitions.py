@@ -21,6 +21,7 @@ EVERY_LEGAL_STEP = {
     ("failed", "queued"),
     ("cancelled", "queued"),
     ("succeeded", "queued"),
+    ("rejected", "queued"),
 }
 
 
