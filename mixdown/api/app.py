@@ -12,6 +12,7 @@ from mixdown.api.checkup import checkup_of
 from mixdown.api.desk import Desk
 from mixdown.api.door import Door
 from mixdown.api.events import EventHub
+from mixdown.api.glance import Glances
 from mixdown.api.hooked import check_triggers
 from mixdown.api.limits import Limiter
 from mixdown.api.openapi import describe
@@ -71,6 +72,7 @@ def create_app(studio: Studio, *, open_to_all: bool = False, telemetry: Telemetr
     door = Door(keys, open_to_all=open_to_all)
     app.state.desk = Desk(
         studio=studio,
+        glances=Glances(studio.jobs.glances),
         keys=KeyRing(keys),
         limiter=Limiter(studio.settings),
         audit=audit,

@@ -12,6 +12,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from starlette.exceptions import HTTPException
 
 from mixdown.api.door import Door
+from mixdown.api.glance import Glances
 from mixdown.api.limits import Allowance, Limiter
 from mixdown.audit import AuditLog
 from mixdown.keys import SCOPES, Key, KeyRing
@@ -29,6 +30,7 @@ class Desk:
     """The ports of the API, opened once."""
 
     studio: Studio
+    glances: Glances
     keys: KeyRing
     limiter: Limiter
     audit: AuditLog
@@ -54,7 +56,7 @@ class Caller:
         return None if "admin" in self.scopes else self.key_id
 
 
-def desk(request: Request) -> Desk:
+async def desk(request: Request) -> Desk:  # not async, it would be called in a thread
     """The ports of this app."""
     found: Desk = request.app.state.desk
     return found
@@ -67,7 +69,7 @@ async def caller(
     header: Annotated[str | None, Depends(_HEADER)],
 ) -> Caller:
     """Who is asking, if they may ask for this at all, and now."""
-    at = desk(request)
+    at = await desk(request)
     address = request.client.host if request.client else ""
     key = None
     if not await at.door.is_open():

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mixdown.api.desk import Caller, Desk
 from mixdown.errors import BatchNotFound, JobNotFound
-from mixdown.model import BatchRecord, JobRecord
+from mixdown.model import BatchRecord, JobGlance, JobRecord
 
 
 def job_of(desk: Desk, caller: Caller, job_id: UUID) -> JobRecord:
@@ -15,6 +15,14 @@ def job_of(desk: Desk, caller: Caller, job_id: UUID) -> JobRecord:
     if not caller.may_see(record.key_id):
         raise JobNotFound(f"There is no job {job_id}.")
     return record
+
+
+async def glance_of(desk: Desk, caller: Caller, job_id: UUID) -> JobGlance:
+    """How the job of this id stands; JobNotFound where it is none of the caller's business."""
+    glance = await desk.glances.at(job_id)
+    if glance is None or not caller.may_see(glance.record.key_id):
+        raise JobNotFound(f"There is no job {job_id}.")
+    return glance
 
 
 def batch_of(desk: Desk, caller: Caller, batch_id: UUID) -> BatchRecord:

@@ -17,6 +17,7 @@ from mixdown.model import (
     Enhance,
     FailureGroup,
     JobEvent,
+    JobGlance,
     JobRecord,
     LevelReport,
     Priority,
@@ -91,6 +92,14 @@ class JobView(View):
     @classmethod
     def of(cls, record: JobRecord) -> Self:
         """The view of a job."""
+        has_result = record.result is not None
+        reused = record.result is not None and record.result.reused
+        return cls.seen(JobGlance(record, has_result=has_result, reused=reused))
+
+    @classmethod
+    def seen(cls, glance: JobGlance) -> Self:
+        """The view of a job, of what is read at a glance."""
+        record = glance.record
         url, work = job_url(record.id), record.spec.work
         code = record.error_code
         return cls(
@@ -108,13 +117,13 @@ class JobView(View):
             waits_until=record.not_before if record.status is Status.queued else None,
             attempts=record.attempts,
             source_bytes=record.size_bytes or None,
-            reused=bool(record.result and record.result.reused),
+            reused=glance.reused,
             created_at=record.created_at,
             started_at=record.started_at,
             finished_at=record.finished_at,
             status_url=url,
             events_url=f"{url}/events",
-            results_url=f"{url}/results" if record.result is not None else None,
+            results_url=f"{url}/results" if glance.has_result else None,
         )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select, union_all
 
 from mixdown.db.tables import BatchJob, Job, JobEventRow
 from mixdown.errors import InvalidRequest, JobNotFound
-from mixdown.jobs.rows import RECORD, to_record
-from mixdown.model import JobEvent, JobRecord, Status
+from mixdown.jobs.rows import GLANCE, RECORD, to_glance, to_record
+from mixdown.model import JobEvent, JobGlance, JobRecord, Status
 
 #: Candidates named when the beginning of an id fits several jobs.
 _NAMED = 5
@@ -54,6 +54,12 @@ def find(connection: Connection, keys: Sequence[str]) -> dict[str, JobRecord]:
         asked = select(*RECORD).where(Job.idempotency_key.in_(keys[start : start + _KEYS]))
         found.update((job.idempotency_key, job) for job in map(to_record, connection.execute(asked)))
     return found
+
+
+def glances(connection: Connection, job_ids: Collection[UUID]) -> dict[UUID, JobGlance]:
+    """How these jobs stand, those that are there."""
+    rows = connection.execute(select(*GLANCE).where(Job.id.in_(job_ids)))
+    return {glance.record.id: glance for glance in map(to_glance, rows)}
 
 
 def counts(connection: Connection, batch_id: UUID) -> dict[Status, int]:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mixdown.db.tables import Job, JobEventRow, Table
 from mixdown.errors import JobNotFound
-from mixdown.model import JobRecord
+from mixdown.model import JobGlance, JobRecord
 
 _FIELDS = tuple(field.name for field in fields(JobRecord))
 
@@ -29,6 +29,23 @@ RECORD = tuple(getattr(Job, name) for name in _FIELDS)
 def to_record(row: Row[Any]) -> JobRecord:
     """The job of a row of `RECORD`."""
     return JobRecord(**dict(zip(_FIELDS, row, strict=True)))
+
+
+_SHORT_FIELDS = tuple(name for name in _FIELDS if name not in ("work", "result"))
+
+#: The columns of a `JobGlance`: results hold whole reports, and most who ask want to know whether there is one.
+GLANCE = (
+    Job.result.is_not(None),
+    Job.result["reused"].as_boolean(),
+    *(getattr(Job, name) for name in _SHORT_FIELDS),
+)
+
+
+def to_glance(row: Row[Any]) -> JobGlance:
+    """How the job of a row of `GLANCE` stands."""
+    has_result, reused, *values = row
+    record = JobRecord(**dict(zip(_SHORT_FIELDS, values, strict=True)))
+    return JobGlance(record=record, has_result=has_result, reused=bool(reused))
 
 
 def read_job(connection: Connection, job_id: UUID) -> JobRecord:

@@ -13,7 +13,7 @@ from mixdown.jobs.batch_store import BatchStore
 from mixdown.jobs.outbox import DELIVERY_LEASE_S, Attempt
 from mixdown.jobs.rows import read_job
 from mixdown.jobs.submission import Asked, Submitted
-from mixdown.model import Claim, Delivery, JobEvent, JobRecord, JobResult, JobSpec, Stage, Status
+from mixdown.model import Claim, Delivery, JobEvent, JobGlance, JobRecord, JobResult, JobSpec, Stage, Status
 
 # `JobStore.list` hides the built-in within the class.
 Records = list[JobRecord]
@@ -57,6 +57,11 @@ class JobStore(BatchStore):
         """The job of this id."""
         with reading(self._engine) as connection:
             return read_job(connection, job_id)
+
+    def glances(self, job_ids: Collection[UUID]) -> dict[UUID, JobGlance]:
+        """How these jobs stand, without the long parts of their rows; those that are not there are left out."""
+        with reading(self._engine) as connection:
+            return listing.glances(connection, job_ids)
 
     def list(
         self,

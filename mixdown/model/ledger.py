@@ -127,6 +127,15 @@ def done_share(record: JobRecord) -> float:
     return share + 0.9 * record.progress if record.stage is Stage.validate else share
 
 
+@dataclass(frozen=True, slots=True)
+class JobGlance:
+    """How a job stands, without the long parts of its row, which are not read for it."""
+
+    record: JobRecord  #: its `work` and its `result` are left out
+    has_result: bool
+    reused: bool  #: an earlier job had made the result
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The right to work on a job until its lease runs out. Small: this is what crosses between tasks."""

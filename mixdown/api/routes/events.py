@@ -72,7 +72,7 @@ class EventStream(EventSourceResponse):
             self._listener.leave()
 
 
-def hub_of(request: Request) -> EventHub:
+async def hub_of(request: Request) -> EventHub:
     """The hub of this app."""
     hub: EventHub = request.app.state.events
     return hub

@@ -40,7 +40,7 @@ class Health(BaseModel):
     checks: dict[str, str] = Field(examples=[{"database": "up", "results": "up"}])
 
 
-def checkup(request: Request) -> Checkup:
+async def checkup(request: Request) -> Checkup:
     """What this app asks."""
     found: Checkup = request.app.state.checkup
     return found

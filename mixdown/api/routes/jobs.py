@@ -14,7 +14,7 @@ from mixdown.api.desk import Reader, TheDesk, Writer
 from mixdown.api.files import handed_out
 from mixdown.api.paging import CURSOR, LIMIT, Moment, next_url, place_of
 from mixdown.api.results import Links, ResultsView, files_of
-from mixdown.api.sight import job_of
+from mixdown.api.sight import glance_of, job_of
 from mixdown.api.views import JobEventView, JobView, View, job_url
 from mixdown.errors import FileNotFound, NoResult
 from mixdown.jobs.pages import Pages, Wanted
@@ -46,7 +46,9 @@ class JobQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Status | None = Field(default=None, description="Jobs in this state.")
-    kind: Literal["enhance", "transform", "analyze", "generate"] | None = Field(default=None, description="What they do.")
+    kind: Literal["enhance", "transform", "analyze", "generate"] | None = Field(
+        default=None, description="What they do."
+    )
     code: str | None = Field(
         default=None, pattern="^[a-z][a-z0-9_]{0,63}$", description="Those that met this error."
     )
@@ -69,9 +71,9 @@ def list_jobs(request: Request, desk: TheDesk, caller: Reader, asked: Annotated[
 
 
 @router.get("/v1/jobs/{job_id}", summary="Look at a job", responses=problems(404))
-def get_job(job_id: JobId, desk: TheDesk, caller: Reader) -> JobView:
+async def get_job(job_id: JobId, desk: TheDesk, caller: Reader) -> JobView:
     """How a job stands."""
-    return JobView.of(job_of(desk, caller, job_id))
+    return JobView.seen(await glance_of(desk, caller, job_id))
 
 
 @router.get("/v1/jobs/{job_id}/events-history", summary="Look at a job's history", responses=problems(404))
@@ -130,7 +132,7 @@ def cancel_job(job_id: JobId, desk: TheDesk, caller: Writer) -> JobView:
 
 @router.post("/v1/jobs/{job_id}/retry", summary="Try a job again", status_code=202, responses=problems(404, 409))
 def retry_job(job_id: JobId, desk: TheDesk, caller: Writer, response: Response) -> JobView:
-    """Queue a job again that failed or was cancelled; 409 for any other."""
+    """Queue a job again that failed, was rejected or was cancelled; 409 for any other."""
     record = Pages(desk.studio.jobs.engine).retry(job_of(desk, caller, job_id).id)
     response.headers["location"] = job_url(record.id)
     return JobView.of(record)
