@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mixdown.errors import NoSuchEngine, UnknownLanguage
-from mixdown.speech.engines import pico
+from mixdown.speech.engines import kokoro, pico
 from mixdown.speech.port import Engine, Voice
 from mixdown.speech.voicing import spoken
 
@@ -64,7 +64,7 @@ class _Local(Protocol):
     def opened(self, models_folder: Path | None, *, threads: int, at_once: int) -> Engine: ...
 
 
-_LOCAL: dict[str, _Local] = {"draft": pico}
+_LOCAL: dict[str, _Local] = {"draft": pico, "studio": kokoro}
 
 _OPENED: dict[tuple[str, Path | None, int], Engine] = {}
 _opening = threading.Lock()
