@@ -40,7 +40,7 @@ class CloudFacts(BaseModel):
     at_once: int = Field(default=4, ge=1, le=64)  #: in each process
     packs_chars: int = Field(default=600, ge=0, le=4000)
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=48000)
-    timeout_s: float = Field(default=90.0, gt=0, le=110)
+    timeout_s: float = Field(default=60.0, gt=0, le=90)  #: a till finishes what it buys within 120 s
     settings: dict[str, Any] = {}  #: goes along with each request, as the provider calls it
 
     @model_validator(mode="after")
