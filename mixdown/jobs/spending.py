@@ -17,7 +17,7 @@ from mixdown.jobs.rows import INSERT
 from mixdown.owner import is_alive
 
 #: A purchase takes no longer, whoever makes it: then its maker is dead, on a machine that cannot be looked at.
-LONGEST = timedelta(minutes=10)
+LONGEST = timedelta(minutes=6)
 
 #: Sums of prices are not exact: so much more than what a job may cost is still that.
 _ROUNDING = 1e-9
