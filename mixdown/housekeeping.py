@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mixdown.notices import deliver_waiting
 from mixdown.owner import is_alive
 from mixdown.sharing import expire_shared
-from mixdown.storage import STAGED, staged_key
+from mixdown.storage import SPEECH, STAGED, staged_key
 from mixdown.studio import Studio
 from mixdown.triggers.seen import HookMessages
 
@@ -38,7 +38,7 @@ def keep_house(studio: Studio) -> Housekeeping:
         requeued=studio.jobs.requeue_lost(lease_s=studio.settings.lease_s, is_alive=is_alive),
         delivered=deliver_waiting(studio),
         swept=studio.sweep() + studio.objects.sweep() + sweep_staged(studio),
-        expired=expire(studio) + expire_shared(studio, _SHARED_DAYS),
+        expired=expire(studio) + expire_speech(studio) + expire_shared(studio, _SHARED_DAYS),
         forgotten=HookMessages(studio.jobs.engine).sweep(),
     )
 
@@ -59,6 +59,18 @@ def sweep_staged(studio: Studio) -> int:
     ]
     studio.objects.delete_prefixes([staged_key(job_id, "") for job_id in over])
     return sum(staged[job_id] for job_id in over)
+
+
+def expire_speech(studio: Studio) -> int:
+    """Delete chunks of speech that are older than results are kept; returns how many."""
+    days = studio.settings.keep_results_days
+    if days is None:
+        return 0
+    before = datetime.now(UTC) - timedelta(days=days)
+    old = [key for key, _, at in studio.objects.list(SPEECH) if at < before]
+    for key in old:
+        studio.objects.delete(studio.objects.uri(key))
+    return len(old)
 
 
 def expire(studio: Studio) -> int:

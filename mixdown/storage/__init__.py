@@ -3,6 +3,7 @@
 from mixdown.storage.faults import scratch_errors, translated
 from mixdown.storage.folder import path_of
 from mixdown.storage.keys import (
+    SPEECH,
     STAGED,
     incoming_key,
     master_key,
@@ -17,6 +18,7 @@ from mixdown.storage.options import S3Options
 from mixdown.storage.store import ObjectStore
 
 __all__ = [
+    "SPEECH",
     "STAGED",
     "ObjectStore",
     "S3Options",

@@ -20,6 +20,8 @@ _SUFFIX = re.compile(r"\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$")
 
 #: Below this lies the work in progress of every job.
 STAGED = "staged"
+#: Below this lie chunks of speech.
+SPEECH = "speech"
 
 
 def staged_key(job_id: UUID, name: str) -> str:
@@ -44,7 +46,7 @@ def incoming_key(sha256: str, suffix: str) -> str:
 
 def speech_key(chunk_key: str) -> str:
     """The key of a chunk of speech; equal words of an equal voice, equal key, whatever the job."""
-    return f"speech/{chunk_key[:2]}/{chunk_key}.flac"
+    return f"{SPEECH}/{chunk_key[:2]}/{chunk_key}.flac"
 
 
 def master_key(result_key: str, filename: str) -> str:
