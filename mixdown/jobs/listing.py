@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select, union_all
+from sqlalchemy import Connection, bindparam, func, or_, select, union_all
 
 from mixdown.db.tables import BatchJob, Job, JobEventRow
 from mixdown.errors import InvalidRequest, JobNotFound
@@ -15,6 +15,9 @@ from mixdown.model import JobEvent, JobGlance, JobRecord, Status
 
 #: Candidates named when the beginning of an id fits several jobs.
 _NAMED = 5
+
+#: Made once: the rows of a statement made anew are fitted to it at each execution.
+_GLANCES = select(*GLANCE).where(Job.id.in_(bindparam("job_ids", expanding=True)))
 
 #: Keys in one query.
 _KEYS = 500
@@ -58,7 +61,7 @@ def find(connection: Connection, keys: Sequence[str]) -> dict[str, JobRecord]:
 
 def glances(connection: Connection, job_ids: Collection[UUID]) -> dict[UUID, JobGlance]:
     """How these jobs stand, those that are there."""
-    rows = connection.execute(select(*GLANCE).where(Job.id.in_(job_ids)))
+    rows = connection.execute(_GLANCES, {"job_ids": list(job_ids)})
     return {glance.record.id: glance for glance in map(to_glance, rows)}
 
 

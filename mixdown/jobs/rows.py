@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mixdown.db.tables import Job, JobEventRow, Table
@@ -31,6 +31,9 @@ def to_record(row: Row[Any]) -> JobRecord:
     return JobRecord(**dict(zip(_FIELDS, row, strict=True)))
 
 
+#: Made once: the rows of a statement made anew are fitted to it at each execution.
+_JOB = select(*RECORD).where(Job.id == bindparam("job_id"))
+
 _SHORT_FIELDS = tuple(name for name in _FIELDS if name not in ("work", "result"))
 
 #: The columns of a `JobGlance`: results hold whole reports, and most who ask want to know whether there is one.
@@ -50,7 +53,7 @@ def to_glance(row: Row[Any]) -> JobGlance:
 
 def read_job(connection: Connection, job_id: UUID) -> JobRecord:
     """The job of this id."""
-    row = connection.execute(select(*RECORD).where(Job.id == job_id)).one_or_none()
+    row = connection.execute(_JOB, {"job_id": job_id}).one_or_none()
     if row is None:
         raise JobNotFound(f"There is no job {job_id}.")
     return to_record(row)
