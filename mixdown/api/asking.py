@@ -46,6 +46,9 @@ from mixdown.submission import asked_of, size_hint_bytes
 #: Jobs written down in one transaction.
 _CHUNK = 1000
 
+#: Recordings of one request at most, whatever it is that lists them.
+MOST_RECORDINGS = 50_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -53,6 +56,7 @@ class Wanted:
 
     what: Source | Upload
     spec: JobSpec  #: about a recording that lies nowhere yet
+    size_bytes: int = 0  #: where that is known without asking
 
     @property
     def mark(self) -> object:
@@ -137,8 +141,17 @@ def below(desk: Desk, wanted: Wanted) -> Iterator[Wanted]:
     if isinstance(what, Upload) or not (what.uri.startswith("s3://") and what.uri.endswith("/")):
         yield wanted
         return
-    for item in items_of([what.uri], s3=desk.studio.s3):
-        yield replace(wanted, what=item.source)
+    own = desk.studio.settings.effective_results_url  # masters of ours are no recordings of theirs
+    for item in items_of([what.uri], s3=desk.studio.s3, left_out=[own]):
+        yield replace(wanted, what=item.source, size_bytes=item.size_bytes)
+
+
+def gathered(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """All of them; InvalidRequest where they are more than one request may have."""
+    found = list(islice(wanted, MOST_RECORDINGS + 1))
+    if len(found) > MOST_RECORDINGS:
+        raise InvalidRequest(f"A batch over HTTP has at most {MOST_RECORDINGS:,} recordings: make several of it.")
+    return found
 
 
 def ask_job(desk: Desk, caller: Caller, wanted: Wanted, name: Name | None) -> JobRecord:
@@ -207,7 +220,7 @@ def _digest(kind: str, wanted: Iterable[Wanted], *others: object) -> str:
 
 def _asked(studio: Studio, caller: Caller, wanted: Wanted, key: str) -> Asked:
     if isinstance(wanted.what, Source):
-        item = Item(source=wanted.what, size_bytes=size_hint_bytes(wanted.what))
+        item = Item(source=wanted.what, size_bytes=wanted.size_bytes or size_hint_bytes(wanted.what))
         spec = wanted.spec.model_copy(update={"source": wanted.what})
         return asked_of(studio, spec, item, key, caller.key_id)
     item = Item(source=uploads.store(studio, wanted.what), size_bytes=wanted.what.size_bytes)

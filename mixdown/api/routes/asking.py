@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -164,19 +164,23 @@ def _job_of_form(desk: Desk, caller: Caller, form: Form, name: Name | None) -> J
 
 
 def _batch_at_addresses(desk: Desk, caller: Caller, asked: BatchRequest, name: Name | None) -> BatchView:
+    wanted = asking.gathered(_at_addresses(desk, asked))
+    return _batch(desk, caller, asked, wanted, name)
+
+
+def _at_addresses(desk: Desk, asked: BatchRequest) -> Iterator[Wanted]:
+    """The recordings that are named, those below prefixes, those of the manifest."""
     common = asking.spec_of(desk, asked.parameters)
     general = asked.parameters.model_dump(exclude_unset=True)
-    wanted: list[Wanted] = []
     for number, item in enumerate(asked.items):
         spec = common
         if item.parameters:
             as_usual = item.parameters.get("kind", asked.parameters.kind) == asked.parameters.kind
             own = {**(general if as_usual else {}), "kind": asked.parameters.kind, **item.parameters}
             spec = asking.spec_of(desk, checked(Parameters, own, "body", "items", number, "parameters"))
-        wanted += asking.below(desk, asking.at_address(desk, item.source, spec))
+        yield from asking.below(desk, asking.at_address(desk, item.source, spec))
     if asked.manifest is not None:
-        wanted += asking.of_manifest(desk, asked.manifest, asked.parameters)
-    return _batch(desk, caller, asked, wanted, name)
+        yield from asking.of_manifest(desk, asked.manifest, asked.parameters)
 
 
 def _batch_of_form(desk: Desk, caller: Caller, form: Form, name: Name | None) -> BatchView:
@@ -187,7 +191,7 @@ def _batch_of_form(desk: Desk, caller: Caller, form: Form, name: Name | None) ->
         manifest = the_file(form, "manifest")
         if len({file.filename for file in files}) != len(files):
             raise InvalidRequest("Two files have one name, so the manifest cannot tell them apart.")
-        wanted = list(asking.of_manifest(desk, manifest, options.parameters, files))
+        wanted = asking.gathered(asking.of_manifest(desk, manifest, options.parameters, files))
     else:
         spec = asking.spec_of(desk, options.parameters)
         wanted = [Wanted(what=file, spec=spec) for file in files]
