@@ -28,6 +28,7 @@ class Chunk:
     lines: tuple[Line, ...]
     utterance: Utterance
     key: str  #: hash of everything that decides its samples; equal chunks, equal key, whatever the job
+    item: int = 0  #: place of its first sentence among `Script.items`
 
     @property
     def expected_s(self) -> float:
