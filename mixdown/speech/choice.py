@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mixdown.errors import NoSuchEngine, UnknownLanguage
-from mixdown.speech.engines import kokoro, pico
+from mixdown.speech.engines import kokoro, pico, piper
 from mixdown.speech.port import Engine, Voice
 from mixdown.speech.voicing import spoken
-
-#: Qualities that are spoken here, the best first.
-QUALITIES = ("studio", "standard", "draft")
 
 #: How a quality of a cloud engine begins: `cloud:NAME`.
 CLOUD = "cloud:"
@@ -64,7 +61,8 @@ class _Local(Protocol):
     def opened(self, models_folder: Path | None, *, threads: int, at_once: int) -> Engine: ...
 
 
-_LOCAL: dict[str, _Local] = {"draft": pico, "studio": kokoro}
+#: The engines that speak here by their quality, the best first.
+_LOCAL: dict[str, _Local] = {"studio": kokoro, "standard": piper, "draft": pico}
 
 _OPENED: dict[tuple[str, Path | None, int], Engine] = {}
 _opening = threading.Lock()
@@ -80,8 +78,7 @@ def installed(models_folder: Path | None = None) -> tuple[EngineFacts, ...]:
             why_not=module.missing(models_folder),
             begun=module.begun(models_folder),
         )
-        for quality in QUALITIES
-        if (module := _LOCAL.get(quality))
+        for quality, module in _LOCAL.items()
     )
 
 

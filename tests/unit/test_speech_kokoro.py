@@ -95,7 +95,7 @@ def test_given_sounds_are_used(engine: Kokoro) -> None:
 
 
 def test_sounds_in_kokoros_letters() -> None:
-    """Diphthongs and affricates are single letters; r is silent in London unless a vowel follows, in the next word too."""
+    """Diphthongs and affricates are single letters; r is silent in London unless a vowel follows, even a word's."""
     assert from_ipa("t͡ʃeɪndʒ gəʊ boʊt naʊ") == "ʧAnʤ ɡQ bOt nW"
     assert british("fˈɔɹ kˈɑɹz nˈɪɹ ə bˈɜɹd, fˈɔɹ ˈApəlz") == "fˈɔː kˈɑːz nˈɪɹ ə bˈɜːd, fˈɔɹ ˈApəlz"
     assert set(british("".join(NUMBERS))) <= set(NUMBERS)

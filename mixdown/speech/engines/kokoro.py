@@ -170,7 +170,7 @@ def _sounds_of(sounds: Any, text: str) -> str:
 
     try:
         return str(sounds(text)[0])
-    except (FrontendError, NumberError, ValueError, LookupError, StopIteration):  # a number or word that it gives up over
+    except (FrontendError, NumberError, ValueError, LookupError, StopIteration):  # it gives up over a word
         return str(sounds(one_by_one("".join(each if each.isalnum() else " " for each in text)))[0])
 
 

@@ -23,6 +23,7 @@ def session_of(model: bytes, *, threads: int, name: str) -> Any:
     import onnxruntime  # megabytes that a job without such a voice does not need
     from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
+    not_taken = (failures.Fail, failures.InvalidArgument, failures.InvalidGraph, failures.InvalidProtobuf)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -31,7 +32,7 @@ def session_of(model: bytes, *, threads: int, name: str) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except (failures.Fail, failures.InvalidGraph, failures.InvalidProtobuf, failures.NotImplemented) as error:
+    except (*not_taken, failures.NotImplemented) as error:
         raise NoSuchEngine(f"The model of {name} cannot be loaded here.") from error
 
 
@@ -40,6 +41,7 @@ def run(session: Any, feeds: dict[str, Any]) -> Block:
     import onnxruntime
 
     options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
     # Memory for the longest sentence is not kept for good.
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     samples = np.asarray(session.run(None, feeds, options)[0], np.float32).reshape(-1, 1)
