@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mixdown.errors import InvalidScript
 from mixdown.model import Gap, Line, Script, digest
+from mixdown.speech.dividing import divided
 from mixdown.speech.port import Engine, Utterance
 
 #: Speech in a group, and how much text that is, about.
@@ -50,9 +51,7 @@ def chunks_of(script: Script, engine: Engine, *, voice: str = "", cast: dict[str
         A sentence cannot be divided so that the engine takes it, or nothing is said at all.
     """
     voices = _Voices(script, engine, voice, {**cast, **script.cast})
-    chunks = [
-        _chunk(engine, lines, voices, rate) for packed in _packed(script, engine, voices) for lines in [packed]
-    ]
+    chunks = [_chunk(engine, lines, item, voices, rate) for item, lines in _packed(script, engine, voices)]
     if not chunks:
         raise InvalidScript("There is nothing to say in this script.")
     texts = ["", *(chunk.utterance.text for chunk in chunks), ""]
@@ -114,27 +113,26 @@ class _Voices:
         return self._given[speaker]
 
 
-def _packed(script: Script, engine: Engine, voices: _Voices) -> Iterator[tuple[Line, ...]]:
-    """Runs of lines that are asked for at once."""
-    from mixdown.speech.dividing import divided
-
+def _packed(script: Script, engine: Engine, voices: _Voices) -> Iterator[tuple[int, tuple[Line, ...]]]:
+    """Runs of lines that are asked for at once, and the place of the first among the items."""
     packed: list[Line] = []
-    for item in script.items:
-        if not isinstance(item, Line):
-            if packed:
-                yield tuple(packed)
+    first = 0
+    for index, item in enumerate(script.items):
+        lines = divided(item, engine.longest_chars) if isinstance(item, Line) else []
+        if not lines and packed:
+            yield first, tuple(packed)
             packed = []
-            continue
-        for line in divided(item, engine.longest_chars):
+        for line in lines:
             if packed and not _goes_on(packed, line, engine, voices):
-                yield tuple(packed)
+                yield first, tuple(packed)
                 packed = []
+            first = first if packed else index
             packed.append(line)
             if engine.packs_chars and _ends_here(line):
-                yield tuple(packed)
+                yield first, tuple(packed)
                 packed = []
     if packed:
-        yield tuple(packed)
+        yield first, tuple(packed)
 
 
 def _goes_on(packed: Sequence[Line], line: Line, engine: Engine, voices: _Voices) -> bool:
@@ -152,7 +150,7 @@ def _ends_here(line: Line) -> bool:
     return hashlib.sha256(line.said.encode()).digest()[0] % _ONE_IN == 0
 
 
-def _chunk(engine: Engine, lines: tuple[Line, ...], voices: _Voices, rate: float) -> Chunk:
+def _chunk(engine: Engine, lines: tuple[Line, ...], item: int, voices: _Voices, rate: float) -> Chunk:
     first = lines[0]
     ipa = {word: sounds for line in lines for word, sounds in line.ipa.items()}
     utterance = Utterance(
@@ -172,4 +170,4 @@ def _chunk(engine: Engine, lines: tuple[Line, ...], voices: _Voices, rate: float
         sorted(ipa.items()),
         utterance.text,
     )
-    return Chunk(lines=lines, utterance=utterance, key=key)
+    return Chunk(lines=lines, utterance=utterance, key=key, item=item)
