@@ -20,6 +20,7 @@ from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
 from mixdown.cli.transform import steps, transform
 from mixdown.cli.triggers import app as triggers_app
+from mixdown.cli.voices import app as voices_app
 from mixdown.cli.watch import watch
 from mixdown.settings import Settings
 
@@ -53,7 +54,10 @@ def _main(
 
 
 #: The groups of commands, which may be plugged into as well.
-_GROUPS = {"presets": presets_app, "batch": batch_app, "jobs": jobs_app, "keys": keys_app, "triggers": triggers_app}
+_GROUPS = {
+    **{"presets": presets_app, "batch": batch_app, "jobs": jobs_app, "keys": keys_app, "triggers": triggers_app},
+    **{"voices": voices_app},
+}
 
 for _command in (process, watch, transform, steps, analyze, probe, measure, api):
     app.command()(_command)

