@@ -55,7 +55,7 @@ def test_every_module_is_in_the_wheel(wheel: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for package in ("mixdown", "flows", "tasks", "blocks")
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".toml", ".mako", ".html", ".j2", ".typed"}
+        if path.suffix in {".py", ".toml", ".mako", ".html", ".j2", ".typed", ".bin"}
     }
 
     assert wanted <= inside

@@ -42,6 +42,23 @@ def test_an_engine_is_opened_once() -> None:
     assert open_engine("auto", language="it", models_folder=None, cloud={}).engine is first
 
 
+def test_a_forked_process_opens_its_own() -> None:
+    """What was opened before a fork is not used behind it: children and sessions are the other's."""
+    program = """
+import os
+from mixdown.speech.choice import open_engine
+def opened():
+    return open_engine("draft", language="en", models_folder=None, cloud={}).engine
+first = opened()
+fork = os.fork()
+if not fork:
+    os._exit(0 if opened() is not first else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]) == 0
+assert opened() is first
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_a_broken_one_is_passed_over(tmp_path: Path, no_espeak: None) -> None:
     """A damaged model, and a voice without its program, degrade to the next engine with a warning for each."""
     opened = open_engine("auto", language="en", models_folder=_damaged(tmp_path), cloud={})
