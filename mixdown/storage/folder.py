@@ -29,7 +29,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.label = f"the folder {path}"
+        self.label = f"the folder “{path.name or path}”"  # those outside are told it
         self.origin = ""
 
     def uri(self, name: str) -> str:

@@ -122,7 +122,7 @@ class ObjectStore:
 
     def read_bytes(self, uri: str) -> bytes:
         """The object at `uri`, whole: for reports and pictures."""
-        with self._translated(self._place, missing=SourceNotFound(f"There is nothing at {uri}.")):
+        with self._translated(self._place, missing=SourceNotFound(f"There is nothing at {_shown(uri)}.")):
             return b"".join(self._place.chunks(self._name(uri)))
 
     def download(self, obj: StoredObject, path: Path, *, check: Callable[[], None] = _never) -> None:
@@ -222,7 +222,7 @@ class ObjectStore:
     def describe(self, uri: str) -> StoredObject:
         """What lies at `uri` now, by reading it."""
         name = self._name(uri)
-        with self._translated(self._place, missing=SourceNotFound(f"There is nothing at {uri}.")):
+        with self._translated(self._place, missing=SourceNotFound(f"There is nothing at {_shown(uri)}.")):
             sha256, size_bytes = _digest(self._place.chunks(name))
             found = self._place.look(name)
         media_type = found.media_type if found else None
@@ -312,7 +312,7 @@ class ObjectStore:
     def _name(self, uri: str) -> str:
         name = self._place.name_of(uri)
         if name is None:
-            raise SourceNotFound(f"{uri} is not in {self._place.label}.")
+            raise SourceNotFound(f"{_shown(uri)} is not in {self._place.label}.")
         return checked_key(name)
 
     def chunks_of(self, obj: StoredObject) -> Iterator[bytes]:
@@ -323,7 +323,7 @@ class ObjectStore:
                 digest.update(chunk)
                 yield chunk
         if digest.hexdigest() != obj.sha256:
-            raise CorruptObject(f"What lies at {obj.uri} is not what was stored there.")
+            raise CorruptObject(f"What lies at {_shown(obj.uri)} is not what was stored there.")
 
     def _verified(self, obj: StoredObject) -> StoredObject:
         for _ in self.chunks_of(obj):
@@ -332,7 +332,13 @@ class ObjectStore:
 
 
 def _gone(obj: StoredObject) -> CorruptObject:
-    return CorruptObject(f"{obj.uri} was stored and is no longer there.")
+    return CorruptObject(f"{_shown(obj.uri)} was stored and is no longer there.")
+
+
+def _shown(uri: str) -> str:
+    """An address as it may be told to those outside: of a file its name alone; where it lies is not for them."""
+    path = path_of(uri)
+    return f"“{path.name}”" if path is not None else uri
 
 
 def _stored(uri: str, sha256: str, size_bytes: int, media_type: str) -> StoredObject:

@@ -112,3 +112,19 @@ def test_what_is_not_there(client: TestClient, job_id: str, what: str) -> None:
     answer = client.get(f"/api/jobs/{job_id}{what}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
+def test_results_of_many_come_in_pages(client: TestClient, studio: Studio) -> None:
+    """A thousand at a time, in the order they were asked for; behind a stranger's job there is nothing."""
+    files = [f"https://example.com/{n:04}.wav" for n in range(1_001)]
+    asked = client.post("/api/audio/batch", json={"job_id": "spring", "files": files, "config": {}})
+
+    first = client.get(asked.json()["results_url"]).json()
+    second = client.get(first["next"]).json()
+    lost = client.get(asked.json()["results_url"], params={"after": str(uuid4())})
+
+    assert asked.status_code == 202, asked.text
+    assert [each["filename"] for each in first["results"]] == [f"{n:04}.wav" for n in range(1_000)]
+    assert [each["filename"] for each in second["results"]] == ["1000.wav"]
+    assert second["next"] is None
+    assert lost.status_code == 404

@@ -251,6 +251,18 @@ def test_a_bug_is_answered_like_everything_else(tmp_path: Path) -> None:
     assert fine.status_code == 200
 
 
+def test_what_is_down_is_told_without_where_it_lies(tmp_path: Path) -> None:
+    """The operator's folders are nobody else's business: neither in an answer, nor in what a job tells."""
+    (tmp_path / "results").write_text("no folder")
+    studio = open_studio(Settings(home=tmp_path / "home", results_url=str(tmp_path / "results")))
+    with TestClient(create_app(studio, open_to_all=True), raise_server_exceptions=False) as client:
+        answer = client.post("/v1/jobs", files={"file": ("talk.wav", b"RIFF")})
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert "the folder “results”" in answer.json()["detail"].lower()
+    assert str(tmp_path) not in answer.text
+
+
 def test_a_request_keeps_the_id_it_came_with(client: TestClient) -> None:
     """If it is one: anything else could forge a line of a log."""
     assert client.get("/v1/jobs", headers={"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -25,7 +25,7 @@ from mixdown.api.uploads import Form, media_type_of, received
 from mixdown.api.views import BatchView, ErrorView, JobView, View
 from mixdown.errors import BatchNotFound, JobNotFound
 from mixdown.jobs.requests import Known, Name, RequestStore
-from mixdown.model import Status
+from mixdown.model import JobRecord, Status
 
 router = APIRouter(prefix="/api", tags=["audio"])
 
@@ -108,6 +108,9 @@ class AudioResults(View):
     job_id: str
     status: str
     results: list[AudioResult]
+    next: str | None = Field(
+        default=None, description="Where those behind them are; null: these are the last.", examples=[None]
+    )
 
 
 BODIES: tuple[type[BaseModel], ...] = (ProcessForm, AudioBatchRequest, AudioBatchForm)
@@ -162,16 +165,23 @@ def get_audio_job(job_id: OwnId, desk: TheDesk, caller: Reader) -> AudioJob:
 
 
 @router.get("/jobs/{job_id}/results", summary="Get results", responses=problems(404))
-def get_audio_results(job_id: OwnId, desk: TheDesk, caller: Reader) -> AudioResults:
-    """What there is so far, a recording each, in the order they were asked for."""
+def get_audio_results(
+    job_id: OwnId,
+    desk: TheDesk,
+    caller: Reader,
+    after: Annotated[UUID | None, Query(description="The last job of the page before: `next` has it.")] = None,
+) -> AudioResults:
+    """What there is so far, a recording each, in the order they were asked for; `next` where there are many."""
     found = _found(desk, caller, job_id)
-    ids = [found.job_id] if found.job_id else _jobs_of(desk, found.batch_id)
+    records, last = _page(desk, caller, found, after)
     results = []
-    for record in desk.studio.jobs.read(ids):
+    for record in records:
         made = Links(desk.studio.objects, record.id).results(record, record.result) if record.result else None
         error = JobView.of(record).error
         results.append(AudioResult(filename=record.spec.filename, status=record.status, error=error, result=made))
-    return AudioResults(job_id=job_id, status=_view(desk, caller, found, job_id).status, results=results)
+    view = _view(desk, caller, found, job_id)
+    further = f"{view.results_url}?after={last}" if last else None
+    return AudioResults(job_id=job_id, status=view.status, results=results, next=further)
 
 
 def _process(desk: Desk, caller: Caller, form: Form, key: str | None) -> AudioJob:
@@ -273,11 +283,10 @@ def _view(desk: Desk, caller: Caller, known: Known, job_id: str) -> AudioJob:
     return AudioJob(job_id=job_id, status_url=url, results_url=f"{url}/results", **common)
 
 
-def _jobs_of(desk: Desk, batch_id: UUID | None) -> list[UUID]:
-    """The jobs of a batch, in the order they were asked for."""
-    ids: list[UUID] = []
-    while page := desk.studio.jobs.list(
-        batch_id=batch_id, oldest_first=True, limit=_PAGE, after=ids[-1] if ids else None
-    ):
-        ids += [record.id for record in page]
-    return ids
+def _page(desk: Desk, caller: Caller, found: Known, after: UUID | None) -> tuple[list[JobRecord], UUID | None]:
+    """The jobs that are meant, in the order they were asked for; the last of them where there are more."""
+    if found.job_id is not None:
+        return desk.studio.jobs.read([found.job_id]), None
+    behind = job_of(desk, caller, after).id if after is not None else None
+    page = desk.studio.jobs.list(batch_id=found.batch_id, oldest_first=True, limit=_PAGE + 1, after=behind)
+    return page[:_PAGE], page[_PAGE - 1].id if len(page) > _PAGE else None
