@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.json_schema import models_json_schema
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -22,6 +23,9 @@ JSON = "application/json"
 
 #: JSON is held in memory: a batch of 10,000 recordings has room in it.
 _MOST_JSON_BYTES = 16 << 20
+
+#: So much JSON is read within a millisecond or two.
+_AT_ONCE_BYTES = 1 << 16
 
 _REF = "#/components/schemas/{model}"
 
@@ -36,7 +40,10 @@ async def json_of(request: Request, model: type[T]) -> T:
                 raise HTTPException(413, f"JSON of more than {_MOST_JSON_BYTES:,} bytes is not read.")
     except ClientDisconnect as error:
         raise InvalidRequest("The body breaks off before its end.") from error
-    value: T = checked(model, bytes(body), "body")
+    if len(body) <= _AT_ONCE_BYTES:
+        value: T = checked(model, bytes(body), "body")
+    else:  # others are answered meanwhile
+        value = await run_in_threadpool(checked, model, bytes(body), "body")
     return value
 
 

@@ -114,9 +114,9 @@ async def _message(request: Request, trigger: Trigger, body: bytes) -> Any:
     """The message as JSON."""
     media_type = media_type_of(request)
     if not isinstance(trigger, FormTrigger) or media_type == JSON:
-        return parsed(body)
+        return await run_in_threadpool(parsed, body)
     if media_type != MULTIPART:
-        return as_json(fields_of(body))
+        return await run_in_threadpool(lambda: as_json(fields_of(body)))
     async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:  # of the body that was read
         return as_json((name, value) for name, value in form.multi_items() if isinstance(value, str))
 
