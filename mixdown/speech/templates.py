@@ -76,6 +76,7 @@ class Filling:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={},
+            start_new_session=True,  # Ctrl-C is the parent's to hear; without it, this one ends by itself
         )
         answer = self._asked(self._template)
         if "fault" in answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from mixdown.errors import InvalidScript
@@ -83,6 +83,7 @@ def test_a_word_that_is_too_long_is_refused_with_its_sentence() -> None:
         divided(_line("Call Llanfair" + "pwll" * 20, line_number=3), 50)
 
 
+@settings(deadline=None)
 @given(
     said=some.lists(some.text(alphabet="abc,;.–’ 0", min_size=1, max_size=9), min_size=1, max_size=60),
     text=some.lists(some.text(alphabet="abcXY,", min_size=1, max_size=9), min_size=1, max_size=40),

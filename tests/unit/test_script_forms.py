@@ -31,10 +31,10 @@ def test_paragraphs_become_sentences_with_their_lines() -> None:
 
 def test_captions_show_what_is_written_and_engines_get_what_is_said() -> None:
     """Abbreviations and addresses of the web are said in full."""
-    (line,) = _read("See https://www.example.com/a, e.g. page 3.").lines
+    (line,) = _read("See https://www.example.com/a, e.g. Mr. Fox, Dr. No etc.").lines
 
-    assert line.text == "See https://www.example.com/a, e.g. page 3."
-    assert line.said == "See example.com/a, for example page 3."
+    assert line.text == "See https://www.example.com/a, e.g. Mr. Fox, Dr. No etc."
+    assert line.said == "See example.com/a, for example Mister Fox, Doctor No et cetera."
 
 
 def test_sentences_end_as_the_language_has_it() -> None:
@@ -46,6 +46,21 @@ def test_sentences_end_as_the_language_has_it() -> None:
         "Am 3. Oktober kam zum Beispiel Professor Müller.",
         "Er ging.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Ask Dr. No and Mr. Fox of Acme Inc. at approx. 5 p.m. (cf. p. 3), e.g. in Fig. 2."),
+        ("de", "Hr. Müller, Dr. Ende und die Fa. Bosch kamen am 1. Mai um ca. 5 Uhr."),
+        ("fr", "M. Dupont et Mme. Durand sont là, p. ex. ici."),
+        ("es", "El Sr. Pérez y la Sra. Gómez viven aquí."),
+        ("it", "Il sig. Rossi e il dott. Bianchi sono qui."),
+    ],
+)
+def test_abbreviations_end_no_sentence(language: str, text: str) -> None:
+    """Titles, dates, pages: each language has its own."""
+    assert _texts(_read(f"{text} Yes.", language=language)) == [text, "Yes."]
 
 
 def test_lists_and_rules_are_heard_as_such() -> None:

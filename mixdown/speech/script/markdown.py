@@ -12,6 +12,7 @@ from operator import itemgetter
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from mixdown.errors import InvalidScript
 from mixdown.speech.script import inline, plain
 from mixdown.speech.script.dialogue import Speakers
 from mixdown.speech.script.sheet import Sheet
@@ -23,6 +24,8 @@ _FOOTNOTE_MARK = re.compile(r"\[\^[^\]\s]{1,40}\](?!:)")
 _FOOTNOTE_BEGINS = re.compile(r"^(?= {0,3}\[\^[^\]\s]{1,40}\]:)( *)", re.MULTILINE)
 _TASK = re.compile(r"\s*\[[ xX]\]\s+")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+#: A longer one takes the parser time that grows with the square of its length.
+_LONGEST_BLOCK = 200_000
 _UNSEEN = ("script", "style", "template", "head", "title")
 
 #: A stretch of text: how it is written, its line, and whether directives in it are followed.
@@ -30,7 +33,17 @@ _Piece = tuple[str, int, bool]
 
 
 def read(text: str, first_line: int, sheet: Sheet, speakers: Speakers) -> None:
-    """Take Markdown down."""
+    """Take Markdown down.
+
+    Raises
+    ------
+    InvalidScript
+        It has a paragraph without end.
+    """
+    if max(map(len, re.split(r"\n[ \t]*\n", text))) > _LONGEST_BLOCK:
+        raise InvalidScript(
+            f"A paragraph of the Markdown has more than {_LONGEST_BLOCK:,} characters. Put empty lines in it."
+        )
     text = _FOOTNOTE_BEGINS.sub(r"\1\\", _FOOTNOTE_MARK.sub("", text))  # else they were links
     _Reader(sheet, speakers, first_line).read(_MARKDOWN.parse(text))
 

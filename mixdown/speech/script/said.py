@@ -45,7 +45,7 @@ _DOCTOR = re.compile(r"(?<!\w)Dr\.(?=\s+[A-Z]\w)")
 
 
 def spelled_out(text: str, language: str) -> str:
-    """A text with its abbreviations in full; what ends a sentence goes on ending it."""
+    """A text with its abbreviations in full."""
     spoken = language.partition("-")[0].lower()
     text = _ADDRESS.sub("", text)
     if spoken == "en":
@@ -53,12 +53,7 @@ def spelled_out(text: str, language: str) -> str:
     if spoken not in _PATTERNS:
         return text
     words = _ABBREVIATIONS[spoken]
-
-    def full(found: re.Match[str]) -> str:
-        ends = found[0].endswith(".") and not text[found.end() :].strip(" \"'”’»)")
-        return words[found[0]] + ("." if ends else "")
-
-    return _PATTERNS[spoken].sub(full, text)
+    return _PATTERNS[spoken].sub(lambda found: words[found[0]], text)
 
 
 _PATTERNS = {

@@ -10,6 +10,17 @@ from sentencex import segment
 
 #: The number of something in a list is no sentence.
 _COUNT = re.compile(r"\s*\(?(?:[0-9]{1,3}|[a-z])[.)]\s*")
+#: Titles that the library takes for ends of sentences, or some of whose names: a name follows them.
+_TITLES = {
+    "en": "Dr|Mr|Mrs|Ms|Prof|Approx|approx",
+    "de": "Dr|Hr|Hrn|Fr|Frl|Prof|Fa",
+    "fr": "M|MM|Mme|Mlle|Dr|Pr|Me",
+    "es": "Dr|Dra|Sr|Sra|Srta|D|Dña",
+    "it": "dott|Dott|sig|Sig|prof|Prof|Dr",
+}
+_TITLED = {
+    spoken: re.compile(rf"(?:.*[\s(\"'“„«])?(?:{titles})\.\s*", re.DOTALL) for spoken, titles in _TITLES.items()
+}
 _AT_ONCE_CHARS = 10_000
 _ENDED = re.compile(r"[.!?…:;。！？؟।]['\"”’»)\]*_]*\s*$")
 
@@ -28,12 +39,15 @@ def sentences(text: str, language: str, whole: Iterable[tuple[int, int]] = ()) -
     """
     ends, position = [], 0
     spans = deque(whole)
-    for sentence in _segments(text, language.partition("-")[0].lower() or "en"):
+    spoken = language.partition("-")[0].lower() or "en"
+    titled = _TITLED.get(spoken)
+    for sentence in _segments(text, spoken):
         position += len(sentence)
         while spans and spans[0][1] <= position:
             spans.popleft()
         within = (spans and spans[0][0] < position) or _goes_on(text, position)
-        if not within and not _COUNT.fullmatch(sentence):
+        is_open = titled is not None and titled.fullmatch(sentence[-20:]) is not None
+        if not (within or is_open or _COUNT.fullmatch(sentence)):
             ends.append(position)
     if text and (not ends or ends[-1] < len(text)):
         ends.append(len(text))

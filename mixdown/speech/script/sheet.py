@@ -181,6 +181,8 @@ class Sheet:
             if text and self._last is not None and self.items and self.items[-1] is self._last:
                 self._last = self.items[-1] = replace(self._last, text=f"{self._last.text} {text}")
             return
+        if is_ended(text) and not is_ended(said):  # with the dot of an abbreviation that is said in full
+            said += "."
         line = Line(
             text=text or said,
             said=said,
