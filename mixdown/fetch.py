@@ -40,12 +40,10 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
-#: Longest silence of a server, in seconds; the deadline is for all of it together.
-_SILENCE_S = 30.0
+_SILENCE_S = 30.0  # the longest of a server; the deadline is for all of it together
 _REFUSED = frozenset((401, 402, 403, 407, 451))
 _TRY_AGAIN = frozenset((408, 423, 425, 429))
-#: Longer than this no server is left alone, whatever it asks for.
-_MOST_PATIENCE_S = 3600.0
+_MOST_PATIENCE_S = 3600.0  # no server is left alone for longer, whatever it asks for
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{1,254}")
 
 #: Called now and then while bytes arrive; it raises to put an end to that.
@@ -204,7 +202,7 @@ def _copied(
         elif scheme in ("http", "https"):
             sink, filename = _from_http(source.uri, arriving, transport)
         elif (text := source.text) is not None:
-            sink, filename = arriving.write(iter((text.encode(errors="replace"),)), 0), name
+            return arriving.write(iter((text.encode(errors="replace"),)), 0).fetched(to, name)
         else:
             raise InvalidRequest(f"{name} cannot be fetched: nothing here speaks {scheme}.")
     return sink.fetched(to, source.filename or filename)
@@ -377,8 +375,8 @@ def _refuse_status(response: httpx.Response, arriving: _Arriving) -> None:
         raise SourceNotFound(f"There is no {name} at its address: {answered}.")
     if status in _REFUSED or (400 <= status < 500 and status not in _TRY_AGAIN):
         raise SourceForbidden(f"{name} may not be fetched: {answered}.")
-    wait_s = retry_after_s(response.headers, datetime.now(UTC))
-    wait_s = None if wait_s is None else min(wait_s, _MOST_PATIENCE_S)
+    asked_s = retry_after_s(response.headers, datetime.now(UTC))
+    wait_s = None if asked_s is None else min(asked_s, _MOST_PATIENCE_S)
     raise arriving.unavailable(f"{name} cannot be fetched now: {answered}.", retry_after_s=wait_s)
 
 

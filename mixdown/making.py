@@ -24,6 +24,7 @@ from mixdown.model import (
     Claim,
     Comparison,
     Enhance,
+    Generate,
     JobRecord,
     NeverWorse,
     Rendition,
@@ -31,7 +32,7 @@ from mixdown.model import (
     Step,
     StoredObject,
 )
-from mixdown.progress import Progress
+from mixdown.progress import Progress, part
 from mixdown.quality import Hearing, compare, is_spectral, never_worse
 from mixdown.render import Master, Rendered, render
 from mixdown.report import report_json
@@ -48,7 +49,13 @@ def make(studio: Studio, record: JobRecord, claim: Claim) -> Advanced | None:
     progress = studio.progress_of(claim, within_s=POLICIES[Stage.process].timeout_s)
     with studio.workspace() as folder:
         job = _Job(studio, record, validated, folder, progress)
-        processed = job.analyzed() if isinstance(record.spec.work, Analyze) else job.mastered()
+        match record.spec.work:
+            case Analyze():
+                processed = job.analyzed()
+            case Generate():
+                processed = job.generated()
+            case _:
+                processed = job.mastered()
     return Advanced(claim=claim, stage=Stage.process, work={"processed": processed.as_work()})
 
 
@@ -131,6 +138,37 @@ class _Job:
             for index, heard in enumerate(after)
         )
         return _Attempt(rendered, comparisons)
+
+    def generated(self) -> Processed:
+        """A script, said and mastered, with its captions."""
+        from mixdown.generating import generate  # here: most jobs have nothing to say
+
+        started_s = time.monotonic()
+        made = generate(self.studio, self.record, self.validated, self.folder, part(self.progress, 0.0, 0.9))
+        rendered = render(
+            made.audio,
+            effective_steps(self.record.spec.work),
+            self.record.spec.outputs,
+            self.folder,
+            name=self.record.spec.filename,
+            limits=self.studio.settings.limits,
+            progress=part(self.progress, 0.9, 1.0),
+        )
+        warnings = (*made.warnings, *rendered.warnings)
+        report = report_json(self.record.spec, self.validated, rendered, warnings=warnings, speech=made.facts)
+        return Processed(
+            steps=rendered.steps,
+            before=rendered.before,
+            renditions=tuple(self._staged_master(index, each) for index, each in enumerate(rendered.masters)),
+            report=self._staged_bytes("report.json", report),
+            picture=self._staged_bytes("waveform.png", rendered.picture),
+            attachments=tuple(
+                Attachment(name=path.name, object=self._staged_file(path)) for path in made.attachments
+            ),
+            warnings=warnings,
+            notes=(*made.notes, *rendered.notes),
+            elapsed_s=round(time.monotonic() - started_s, 3),
+        )
 
     def analyzed(self) -> Processed:
         """The analysis, with all that goes with it."""

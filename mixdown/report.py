@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +21,7 @@ def report_json(
     rendered: Rendered,
     comparisons: Sequence[Comparison] = (),
     warnings: Sequence[str] = (),
+    speech: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The report of a job as JSON. No times in it: the same work gives the same bytes."""
     source = {"filename": spec.filename, "sha256": validated.source.sha256, **asdict(rendered.source)}
@@ -50,6 +51,8 @@ def report_json(
         "warnings": list(warnings),
         "versions": tool_versions(),
     }
+    if speech is not None:
+        report["speech"] = dict(speech)
     return json.dumps(report, indent=2, ensure_ascii=False, default=str).encode()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from mixdown.errors import InvalidRequest
+from mixdown.errors import InvalidRequest, SourceForbidden, SourceNotFound
 from mixdown.items import Item, absolute, address_of, in_a_sentence
 from mixdown.items.requests import Defaults, templates
 from mixdown.model import AudioFormat, Generate, JobSpec, MusicBed, Source
@@ -40,6 +40,42 @@ def row_requests(rows: Iterable[RowScript], defaults: Defaults) -> Iterator[tupl
         source = source_of_text(row.text, row.filename)
         spec = _own(usual, row.parameters) if row.parameters else usual
         yield spec.model_copy(update={"source": source}), Item(source=source)
+
+
+def rows_at(rows: Path, template: str, bad: Callable[[str], None]) -> Iterator[RowScript]:
+    """A script for each row of a file, through a template: the text of one, or the path of a file that holds it.
+
+    Rows that cannot be used are told to `bad`, in a sentence each, and left out.
+
+    Raises
+    ------
+    SourceNotFound, SourceForbidden
+    InvalidScript
+        The template or the table makes no sense.
+    """
+    from mixdown.speech.rows import BadRow, row_scripts
+
+    text = template if "{{" in template or "{%" in template else _read(Path(template)).decode(errors="replace")
+    with _opened(rows) as file:
+        for row in row_scripts(file, text, filename=rows.name):
+            if isinstance(row, BadRow):
+                bad(row.message)
+            else:
+                yield row
+
+
+def _read(path: Path) -> bytes:
+    with _opened(path) as file:
+        return file.read()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceNotFound(f"{path.name} does not exist.") from error
+    except OSError as error:
+        raise SourceForbidden(f"{path.name} cannot be read: {error.strerror}.") from error
 
 
 def scripts_at(names: Sequence[str]) -> list[Source]:

@@ -95,6 +95,7 @@ def test_every_entrypoint_loads_from_elsewhere(python: Path, tmp_path: Path) -> 
     assert said.strip() == str(
         [
             *("process-audio", "process-batch", "transform-audio", "analyze-audio"),
+            *("generate-audio", "generate-batch"),
             *("continue-batch", "continue-batch", "watch-inbox", "housekeeping", "deliver-notifications"),
         ]
     )

@@ -11,7 +11,13 @@ from mixdown.analysis.players import Players
 from mixdown.analysis.waveform import peaks_json
 from mixdown.model import Analysis
 
-MEDIA_TYPES = {".json": "application/json", ".png": "image/png", ".html": "text/html; charset=utf-8"}
+MEDIA_TYPES = {
+    ".json": "application/json",
+    ".png": "image/png",
+    ".html": "text/html; charset=utf-8",
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
+}
 
 
 def analysis_files(

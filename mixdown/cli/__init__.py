@@ -12,6 +12,7 @@ from mixdown import __version__, logs
 from mixdown.cli.analyze import analyze
 from mixdown.cli.api import api
 from mixdown.cli.batch import app as batch_app
+from mixdown.cli.generate import generate
 from mixdown.cli.inspect import measure, probe
 from mixdown.cli.jobs import app as jobs_app
 from mixdown.cli.keys import app as keys_app
@@ -59,7 +60,7 @@ _GROUPS = {
     **{"voices": voices_app},
 }
 
-for _command in (process, watch, transform, steps, analyze, probe, measure, api):
+for _command in (process, watch, transform, generate, steps, analyze, probe, measure, api):
     app.command()(_command)
 for _name, _group in _GROUPS.items():
     app.add_typer(_group, name=_name)

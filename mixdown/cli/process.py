@@ -104,13 +104,14 @@ def asked_outputs(
     return [usual.model_copy(update={"format": each}) for each in dict.fromkeys(formats or [usual.format])]
 
 
-def finish(records: Sequence[JobRecord], deliver_to: str, *, as_json: bool) -> NoReturn:
-    """Print what came of the jobs, and leave with 0 where all is well."""
+def finish(records: Sequence[JobRecord], deliver_to: str, *, as_json: bool, failed: bool = False) -> NoReturn:
+    """Print what came of the jobs, and leave with 0 where all is well, and nothing had `failed` before."""
     if as_json:
         print_json([document(record) for record in records])
     else:
         print_results(records, deliver_to)
-    raise typer.Exit(0 if all(record.status is Status.succeeded for record in records) else 1)
+    well = not failed and all(record.status is Status.succeeded for record in records)
+    raise typer.Exit(0 if well else 1)
 
 
 def work_through(specs: Sequence[JobSpec], *, quiet: bool) -> list[JobRecord]:

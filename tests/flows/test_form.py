@@ -11,13 +11,17 @@ from pydantic import TypeAdapter
 
 from flows.analyze import analyze_audio
 from flows.form import StepLine
+from flows.generate import generate_audio, generate_batch
 from flows.inbox import watch_inbox
 from flows.process import process_audio, process_batch
 from flows.transform import transform_audio
 from mixdown.errors import InvalidRequest
 from mixdown.model import Chapter, Fade, Label
 
-FLOWS = (process_audio, process_batch, transform_audio, analyze_audio, watch_inbox)
+FLOWS = (
+    *(process_audio, process_batch, transform_audio, analyze_audio, watch_inbox),
+    *(generate_audio, generate_batch),
+)
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)

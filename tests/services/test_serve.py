@@ -51,6 +51,8 @@ def test_every_deployment_is_served(served: Served) -> None:
         "process-audio/default",
         "process-batch/default",
         "transform-audio/default",
+        "generate-audio/default",
+        "generate-batch/default",
         "analyze-audio/default",
         "continue-batch/default",
         "continue-batch/urgent",
@@ -68,7 +70,8 @@ def test_every_deployment_is_served(served: Served) -> None:
 def test_the_run_form_has_nothing_null_in_it(served: Served) -> None:
     """What the form shows at first can be sent as it is: Prefect's server refuses a null that its form sent."""
     for name in (
-        f"{each}/default" for each in ("process-audio", "process-batch", "transform-audio", "analyze-audio")
+        f"{each}/default"
+        for each in ("process-audio", "process-batch", "transform-audio", "generate-audio", "analyze-audio")
     ):
         schema = served.deployment(name)["parameter_openapi_schema"]
 

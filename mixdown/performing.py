@@ -1,0 +1,193 @@
+"""A programme performed: its chunks joined, its music laid under it, written to one file with chapters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from mixdown.codec.encode import open_writer
+from mixdown.dsp.processor import Block
+from mixdown.editing import Desk
+from mixdown.intermediate import Intermediate
+from mixdown.model import (
+    AudioFormat,
+    EffectCue,
+    Generate,
+    Item,
+    Labels,
+    Limits,
+    MusicCue,
+    OutputSpec,
+    Pause,
+    Source,
+)
+from mixdown.programme import Programme
+from mixdown.progress import Tick
+from mixdown.speech.captions import srt, webvtt
+from mixdown.speech.joining import Performance, performed
+from mixdown.speech.plan import Chunk
+from mixdown.speech.port import Spoken
+from mixdown.speech.timing import SpokenLine
+
+if TYPE_CHECKING:
+    from mixdown.speech.scoring import PlacedCue
+
+#: Music wants more than the rates of speech.
+_MUSIC_RATE_HZ = 48_000
+#: Of the performance where nothing but speech is heard; the engines speak at no more.
+_SPEECH_RATE_HZ = 24_000
+
+_AS_IT_IS = OutputSpec(format=AudioFormat.wav, bit_depth=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A programme as a file, and what goes with it."""
+
+    audio: Path  #: WAV with chapters and tags
+    attachments: tuple[Path, ...]  #: captions and timings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """Performs one programme, as often as it takes."""
+
+    programme: Programme
+    work: Generate
+    read: Callable[[str], Spoken]
+    materials: Mapping[str, Path]
+    folder: Path
+    limits: Limits
+    tick: Tick
+    name: str
+
+    def perform(self) -> Performance:
+        """What is said, with the sounds between, without music.
+
+        Raises
+        ------
+        UnknownSound
+            There is no sound of the name that the script plays.
+        SourceError, AudioError
+            A recording that it plays cannot be used.
+        TooLong, ScratchFull
+        """
+        desk = self._desk()
+        return performed(
+            replace(self.programme.script, items=tuple(self._items())),
+            self._chunks(),
+            self.read,
+            self.folder,
+            sample_rate_hz=_MUSIC_RATE_HZ if self._has_more_than_speech() else _SPEECH_RATE_HZ,
+            effects=lambda cue, rate_hz: self._effect(cue, rate_hz, desk),
+            limits=self.limits,
+            tick=self.tick,
+            name=self.name,
+        )
+
+    def write(self, performance: Performance) -> Written:
+        """The performance with its music, as a file; UnknownSound where there is no bed of a name."""
+        cues = list(self._placed(performance)) if self.work.music or performance.cues else []
+        audio = performance.audio
+        if cues:
+            from mixdown.speech.scoring import scored
+
+            spans = [(line.start_s, line.end_s) for line in performance.lines]
+            audio = scored(audio, performance.voice_lufs, spans, cues, self._desk())
+        path = self.folder / "programme.wav"
+        labels = Labels(tags=self._tags(), marks=performance.marks)
+        with open_writer(
+            path, _AS_IT_IS, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels, labels=labels
+        ) as writer:
+            for block in audio.blocks():
+                self.tick(len(block))
+                writer.write(block)
+        for each in {audio.path, performance.audio.path}:
+            each.unlink(missing_ok=True)
+        texts = {
+            "captions.srt": srt(performance.lines),
+            "captions.vtt": webvtt(performance.lines),
+            "timings.json": _timings(performance.lines),
+        }
+        for filename, text in texts.items():
+            (self.folder / filename).write_text(text, encoding="utf-8")
+        return Written(audio=path, attachments=tuple(self.folder / filename for filename in texts))
+
+    def _items(self) -> Iterator[Item]:
+        """The script, with room for music before and after it."""
+        music = self.work.music
+        if music is not None:
+            yield Pause(music.lead_in_s)
+        yield from self.programme.script.items
+        if music is not None:
+            yield Pause(music.lead_out_s)
+
+    def _chunks(self) -> list[Chunk]:
+        shift = 1 if self.work.music is not None else 0
+        return [replace(chunk, item=chunk.item + shift) for chunk in self.programme.chunks]
+
+    def _placed(self, performance: Performance) -> Iterator[PlacedCue]:
+        """Music, and from when to when: that of the job under all of it, unless the script brings its own."""
+        from mixdown.speech.scoring import PlacedCue
+
+        end_s, music = performance.audio.duration_s, self.work.music
+        duck_db = music.duck_db if music else 8.0
+        starts_s = [start_s for start_s, _ in performance.cues]
+        for (start_s, cue), stop_s in zip(performance.cues, [*starts_s[1:], end_s], strict=True):
+            if cue.bed:
+                level_lu = cue.level_lu if cue.level_lu is not None else music.level_lu if music else -16.0
+                yield PlacedCue(
+                    bed=cue.bed, start_s=start_s, end_s=stop_s, level_lu=level_lu, duck_db=duck_db, seed=1
+                )
+        if music is not None and not performance.cues:
+            yield PlacedCue(
+                bed=music.bed,
+                source=music.source,
+                start_s=0.0,
+                end_s=end_s,
+                level_lu=music.level_lu,
+                duck_db=music.duck_db,
+                seed=music.seed,
+            )
+
+    def _has_more_than_speech(self) -> bool:
+        cues = (MusicCue, EffectCue)
+        return self.work.music is not None or any(isinstance(item, cues) for item in self.programme.script.items)
+
+    def _effect(self, cue: EffectCue, rate_hz: int, desk: Desk) -> Block:
+        if not cue.uri:
+            from mixdown.music import sound  # here, as below: most scripts have no music
+
+            return sound(cue.name, cue.parameters, sample_rate_hz=rate_hz, seed=1)
+        like = Intermediate(self.folder / "effect", sample_rate_hz=rate_hz, channels=1)
+        audio = desk.material(Source(uri=cue.uri), like=like).audio
+        return audio.read(0, audio.frames)
+
+    def _tags(self) -> dict[str, str]:
+        script = self.programme.script
+        title = self.work.title or script.title or PurePath(self.name).stem
+        return {**script.tags, "title": title}
+
+    def _desk(self) -> Desk:
+        return Desk(self.folder, self.materials, self.limits, self.tick, name=self.name)
+
+
+def _timings(lines: Sequence[SpokenLine]) -> str:
+    """When everything is said, for programs."""
+    return json.dumps(
+        [
+            {
+                "start_s": line.start_s,
+                "end_s": line.end_s,
+                "speaker": line.line.speaker or None,
+                "text": line.line.text,
+                "line": line.line.line_number or None,
+            }
+            for line in lines
+        ],
+        ensure_ascii=False,
+        indent=1,
+    )

@@ -1,0 +1,107 @@
+"""A script, its engine and its chunks: what a `generate` job is to say, planned the same way wherever it is asked.
+
+Nothing of the plan is written down but its size: script, request and engine decide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from mixdown.errors import NoSuchEngine
+from mixdown.findings import SpeechPlan
+from mixdown.model import Generate, Script
+from mixdown.settings import Settings
+from mixdown.speech.choice import Opened, installed, open_engine
+from mixdown.speech.cloud import cloud_engines
+from mixdown.speech.lexicon import read_lexicon
+from mixdown.speech.plan import Chunk, chunks_of, groups_of
+from mixdown.speech.port import Engine
+from mixdown.speech.script import read_script
+
+#: With fewer parts than this a job is made in one go: its neighbors keep the other processes busy.
+_FEWEST_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """All that is to be said, and by whom."""
+
+    script: Script
+    engine: Engine
+    chunks: tuple[Chunk, ...]
+    plan: SpeechPlan
+
+    def part(self, number: int) -> tuple[Chunk, ...]:
+        """The chunks of one of its parts."""
+        return groups_of(self.chunks)[number]
+
+
+def planned(
+    settings: Settings, work: Generate, body: bytes, lexicon: tuple[str, bytes] | None, *, name: str
+) -> Programme:
+    """What a script comes to with the engine that its job asks for.
+
+    Raises
+    ------
+    InvalidScript, UnknownVoice, UnknownLanguage
+    NoSuchEngine
+        It is not installed, or not set up.
+    """
+    script = _read(work, body, lexicon, name)
+    opened = _opened(settings, work.quality, script.language)
+    engine = opened.engine
+    quality = {each.name: each.quality for each in installed(settings.effective_voices)}.get(
+        engine.name, engine.name
+    )
+    chunks = chunks_of(script, engine, voice=work.voice, cast=work.cast, rate=work.rate)
+    parts = len(groups_of(chunks))
+    plan = SpeechPlan(
+        quality=quality,
+        engine=engine.name,
+        identity=engine.identity,
+        origin=engine.origin,
+        parts=parts if parts >= _FEWEST_PARTS else 0,
+        chunks=len(chunks),
+        characters=sum(len(chunk.utterance.text) for chunk in chunks),
+        warnings=(*script.warnings, *opened.warnings),
+    )
+    return Programme(script=script, engine=engine, chunks=tuple(chunks), plan=plan)
+
+
+def as_planned(
+    settings: Settings,
+    work: Generate,
+    plan: SpeechPlan,
+    body: bytes,
+    lexicon: tuple[str, bytes] | None,
+    *,
+    name: str,
+) -> Programme:
+    """The programme again, with the engine that was chosen for it then.
+
+    Raises
+    ------
+    NoSuchEngine
+        This machine has another one: its samples would not be those that the result is filed under.
+    """
+    programme = planned(settings, work.model_copy(update={"quality": plan.quality}), body, lexicon, name=name)
+    if programme.plan.identity != plan.identity:
+        raise NoSuchEngine(f"The voices of {plan.engine} here are not those that “{name}” was planned with.")
+    return replace(programme, plan=plan)
+
+
+def _read(work: Generate, body: bytes, lexicon: tuple[str, bytes] | None, name: str) -> Script:
+    return read_script(
+        body,
+        name=name,
+        form=work.form,
+        language=work.language,
+        lexicon=read_lexicon(lexicon[1], name=lexicon[0]) if lexicon else None,
+    )
+
+
+def _opened(settings: Settings, quality: str, language: str) -> Opened:
+    engines = settings.speech_engines.get_secret_value() if settings.speech_engines else None
+    cloud: Mapping[str, Callable[[], Engine]] = cloud_engines(engines)
+    return open_engine(quality, language=language, models_folder=settings.effective_voices, cloud=cloud)

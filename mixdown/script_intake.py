@@ -1,0 +1,73 @@
+"""The first stage of a `generate` job: its script, and all that goes with it, fetched, read and planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mixdown.chain import effective_steps, result_key, sources_beside
+from mixdown.findings import Material, Validated
+from mixdown.intake import fetched_into, reachable
+from mixdown.model import Advanced, Claim, EffectCue, Generate, JobRecord, Script, Source, Stage
+from mixdown.programme import planned
+from mixdown.storage import material_key, source_key
+from mixdown.strangers import Strangers
+from mixdown.studio import Studio
+
+
+def take_in_script(studio: Studio, record: JobRecord, claim: Claim, work: Generate) -> Advanced:
+    """Fetch and read a script, choose its engine, plan what is to be said, and find out if it is done already."""
+    spec = record.spec
+    steps = effective_steps(work)
+    with studio.workspace() as folder:
+        strangers = Strangers(studio.settings, studio.objects) if spec.from_outside else None
+        fetched = fetched_into(studio, spec.source, folder / "source", strangers)
+        others = [
+            (source, fetched_into(studio, source, folder / f"material-{index}", strangers))
+            for index, source in enumerate(sources_beside(work, steps))
+        ]
+        programme = planned(
+            studio.settings,
+            work,
+            fetched.path.read_bytes(),
+            _lexicon(work, {source.uri: other.path for source, other in others}),
+            name=spec.filename,
+        )
+        sounds = sources_of(programme.script)
+        others += [
+            (source, fetched_into(studio, source, folder / f"sound-{index}", strangers))
+            for index, source in enumerate(sounds)
+        ]
+        key = result_key(
+            fetched.sha256,
+            spec,
+            [other.sha256 for _, other in others],
+            preset_folder=studio.settings.effective_presets,
+            spoken_by=f"{programme.plan.engine} {programme.plan.identity}",
+        )
+        earlier = studio.jobs.find_result(key)
+        needed = earlier is None or not studio.intact(earlier)
+        source, staged = reachable(studio, spec.source, fetched, source_key(claim.job_id), needed=needed)
+        materials = []
+        for index, (asked, other) in enumerate(others):
+            stored, copied = reachable(studio, asked, other, material_key(claim.job_id, index), needed=needed)
+            materials.append(Material(asked=asked, object=stored, staged=copied))
+    found = Validated(
+        source=source,
+        probe=None,
+        result_key=key,
+        staged=staged,
+        already_made=not needed,
+        materials=tuple(materials),
+        speech=programme.plan,
+    )
+    return Advanced(claim=claim, stage=Stage.validate, work={"validated": found.as_work()})
+
+
+def sources_of(script: Script) -> list[Source]:
+    """The recordings that a script plays, each once."""
+    uris = dict.fromkeys(item.uri for item in script.items if isinstance(item, EffectCue) and item.uri)
+    return [Source(uri=uri) for uri in uris]
+
+
+def _lexicon(work: Generate, paths: dict[str, Path]) -> tuple[str, bytes] | None:
+    return (work.lexicon.name, paths[work.lexicon.uri].read_bytes()) if work.lexicon else None
