@@ -38,7 +38,7 @@ def laid_on_bed(step: Bed, recording: Recording, desk: Desk) -> Recording:
     if not math.isfinite(level_db):  # one of them is silent
         level_db = step.level_lu
     level_db = max(-2.0 * LARGEST_MATCH_DB, min(2.0 * LARGEST_MATCH_DB, level_db))
-    loops = list(_looped(music, frames, 10.0 ** (level_db / 20.0), loop=step.loop))
+    loops = list(looped(music, frames, 10.0 ** (level_db / 20.0), loop=step.loop))
     sounding = min(frames, loops[-1].end_frame)
     ducking = Ducking(
         [(span.start_s + step.lead_in_s, span.end_s + step.lead_in_s) for span in voice_map.spans(SPEECH)],
@@ -47,7 +47,7 @@ def laid_on_bed(step: Bed, recording: Recording, desk: Desk) -> Recording:
         release_s=step.release_s,
         sample_rate_hz=rate_hz,
     )
-    bed = _shaped(
+    bed = shaped(
         mixed(loops, frames=frames, channels=audio.channels),
         ducking,
         sounding,
@@ -62,7 +62,7 @@ def laid_on_bed(step: Bed, recording: Recording, desk: Desk) -> Recording:
     return replace(recording, audio=made, labels=replace(recording.labels, marks=marks))
 
 
-def _looped(music: Intermediate, frames: int, gain: float, *, loop: bool) -> Iterator[Clip]:
+def looped(music: Intermediate, frames: int, gain: float, *, loop: bool) -> Iterator[Clip]:
     """The music from the start on, begun again where it is too short and that is wanted."""
     rate_hz = music.sample_rate_hz
     again = loop and music.frames >= _SHORTEST_LOOP_S * rate_hz
@@ -83,21 +83,25 @@ def _looped(music: Intermediate, frames: int, gain: float, *, loop: bool) -> Ite
         at += music.frames - crossfade
 
 
-def _shaped(
-    blocks: Iterator[Block], ducking: Ducking, frames: int, *, fade_in: int, fade_out: int
+def shaped(
+    blocks: Iterator[Block],
+    ducking: Ducking,
+    frames: int,
+    *,
+    fade_in: int,
+    fade_out: int,
+    curve: FadeCurve = FadeCurve.sine,
 ) -> Iterator[Block]:
-    """Music ducked, and faded at both ends."""
+    """Music ducked, and faded at both ends of what is so many frames long."""
     at = 0
     for block in blocks:
         gains = ducking.gains(at, len(block))
         if at < fade_in:
             faded = min(len(block), fade_in - at)
-            gains[:faded] *= fade_in_gains(FadeCurve.sine, at, faded, fade_in)
+            gains[:faded] *= fade_in_gains(curve, at, faded, fade_in)
         fade_from = frames - fade_out
         first, last = max(at, fade_from), min(at + len(block), frames)
         if first < last:
-            gains[first - at : last - at] *= fade_out_gains(
-                FadeCurve.sine, first - fade_from, last - first, fade_out
-            )
+            gains[first - at : last - at] *= fade_out_gains(curve, first - fade_from, last - first, fade_out)
         yield np.multiply(block, gains[:, None])
         at += len(block)
