@@ -1,7 +1,9 @@
 """A load generator for the API, in a process of its own: started and read by api.py.
 
 Open loop: every client asks at times that were settled before, and what it waited is counted from then on, so
-that a server which stalls is not spared the requests that it held up.
+that a server which stalls is not spared the requests that it held up. Two controls are measured beside it: how late
+this process itself is woken, and how long `/health/live` takes, which touches nothing: where a machine is busy with
+more than the API, no answer can be quicker than their p99.
 """
 
 from __future__ import annotations
@@ -13,11 +15,20 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from listeners import listen
+
 _BOUNDARY = "mixdownload"
 _PATIENCE_S = 60.0
+
+#: How often it is looked whether this process is woken in time.
+_LOOK_EVERY_S = 0.05
+
+#: Clients that ask for `/health/live`, twice a second each.
+_CONTROLS = 10
 
 
 @dataclass
@@ -27,21 +38,27 @@ class Tally:
     waits_s: list[float] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     ids: list[str] = field(default_factory=list)
-    late_s: float = 0.0  #: by how much the generator itself was late, at most
+    drifts_s: list[float] = field(default_factory=list)  #: by how much this process was woken too late
 
-    def said(self) -> dict[str, object]:
+    def said(self, control: Tally) -> dict[str, object]:
         """For api.py."""
-        waits = sorted(self.waits_s)
-        share = lambda part: waits[min(len(waits) - 1, int(part * len(waits)))] if waits else None  # noqa: E731
         return {
             "requests": sum(self.answers.values()),
             "answers": dict(self.answers),
-            "p50_s": share(0.5),
-            "p99_s": share(0.99),
-            "max_s": waits[-1] if waits else None,
-            "late_s": self.late_s,
+            "p50_s": share(self.waits_s, 0.5),
+            "p99_s": share(self.waits_s, 0.99),
+            "max_s": share(self.waits_s, 1.0),
+            "drift_p99_s": share(self.drifts_s, 0.99),
+            "live_p50_s": share(control.waits_s, 0.5),
+            "live_p99_s": share(control.waits_s, 0.99),
             "ids": self.ids,
         }
+
+
+def share(values: Sequence[float], part: float) -> float | None:
+    """What this part of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
 
 
 class Connection:
@@ -102,7 +119,6 @@ async def _client(given: argparse.Namespace, tally: Tally, begins_s: float, path
     due_s = begins_s + random.random() * given.every_s
     while due_s < begins_s + given.for_s:
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-        tally.late_s = max(tally.late_s, time.monotonic() - due_s) if not tally.answers else tally.late_s
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 if given.what == "submit":
@@ -120,66 +136,26 @@ async def _client(given: argparse.Namespace, tally: Tally, begins_s: float, path
         due_s += given.every_s
 
 
-async def _listen(given: argparse.Namespace, path: str) -> dict[str, object]:
-    """Listeners on one stream of events, until it ends: which ids each has seen, and how late."""
-    parts = urlsplit(given.url)
-    seen: list[tuple[str, ...]] = []
-    lags_s: list[float] = []
-    count, ready_s = 0, float("inf")
-
-    async def listener() -> None:
-        nonlocal count, ready_s
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        key = f"authorization: Bearer {given.key}\r\n" if given.key else ""
-        writer.write(f"GET {path} HTTP/1.1\r\nhost: {parts.netloc}\r\n{key}\r\n".encode())
-        await reader.readuntil(b"\r\n\r\n")
-        count += 1
-        if count == given.clients:
-            ready_s = time.time()
-            print("\nLOAD ready", flush=True)
-        ids: list[str] = []
-        while line := (await reader.readline()).decode():
-            if line.startswith("id:"):
-                ids.append(line[3:].strip())
-            elif line.startswith("data:") and '"at":' in line:
-                said = json.loads(line[5:])
-                if _moment(said["at"]) > ready_s:  # what was before is history
-                    lags_s.append(time.time() - _moment(said["at"]))
-            elif line.startswith("event:") and line[6:].strip() == "end":
-                break
-        seen.append(tuple(ids))
-        writer.close()
-
-    async with asyncio.timeout(given.for_s), asyncio.TaskGroup() as group:
-        for _ in range(given.clients):
-            group.create_task(listener())
-            await asyncio.sleep(0.002)
-    lags_s.sort()
-    return {
-        "listeners": len(seen),
-        "different": len(set(seen)),
-        "events": len(seen[0]) if seen else 0,
-        "p50_s": lags_s[len(lags_s) // 2] if lags_s else None,
-        "p99_s": lags_s[int(0.99 * len(lags_s))] if lags_s else None,
-        "max_s": lags_s[-1] if lags_s else None,
-    }
-
-
-def _moment(text: str) -> float:
-    from datetime import datetime
-
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+async def _drift(tally: Tally, until_s: float) -> None:
+    """How late this process is woken."""
+    while (began_s := time.monotonic()) < until_s:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        tally.drifts_s.append(time.monotonic() - began_s - _LOOK_EVERY_S)
 
 
 async def _run(given: argparse.Namespace) -> dict[str, object]:
     paths = given.paths.split(",") if given.paths else []
     if given.what == "listen":
-        return await _listen(given, paths[0])
-    tally, begins_s = Tally(), time.monotonic() + 0.5
+        return await listen(given, paths[0])
+    tally, control, begins_s = Tally(), Tally(), time.monotonic() + 0.5
+    asked = argparse.Namespace(**vars(given) | {"what": "read", "every_s": 0.5, "key": ""})
     async with asyncio.TaskGroup() as group:
+        group.create_task(_drift(tally, begins_s + given.for_s))
         for _ in range(given.clients):
             group.create_task(_client(given, tally, begins_s, paths))
-    return tally.said()
+        for _ in range(_CONTROLS):
+            group.create_task(_client(asked, control, begins_s, ["/health/live"]))
+    return tally.said(control)
 
 
 def main() -> None:

@@ -8,12 +8,13 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi.encoders import jsonable_encoder
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from mixdown.api.bundle import Bundle, Write
 from mixdown.api.tail import Tail
 from mixdown.db.bell import Bell
 from mixdown.errors import DatabaseUnavailable
@@ -37,7 +38,7 @@ _END_WITHIN_S = 0.2
 _REST_S = 0.05
 
 #: And for each listener who was just told: about what sending takes, so that other requests have their turn.
-_REST_EACH_S = 0.0002
+_REST_EACH_S = 0.00005
 
 #: Before the next attempt where the database does not serve.
 _RETRY_S = 1.0
@@ -76,8 +77,10 @@ class Listener:
         self.told: dict[str, Any] | None = None
         self.told_at_s = 0.0
         self.left = False
+        self.write: Write | None = None  #: past everything that surrounds the app, to the connection
         self._hub = hub
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Bundle] = deque()
+        self._rests = False  # all that was told has been sent
         self._woken = asyncio.Event()
         self._over = False
 
@@ -86,12 +89,15 @@ class Listener:
         if not self.head.done():
             self.head.set_result(position)
 
-    def tell(self, messages: Iterable[bytes], *, last: bool) -> None:
-        """Keep messages until they are fetched."""
+    def tell(self, bundle: Bundle, *, last: bool) -> None:
+        """Send messages, or keep them until they are fetched."""
         if self._over:
             return
-        self._waiting.extend(messages)
-        if len(self._waiting) > MOST_WAITING:
+        if self._rests and not last and self.write is not None and self.write(bundle.chunk):
+            return
+        self._rests = False
+        self._waiting.append(bundle)
+        if sum(each.number for each in self._waiting) > MOST_WAITING:
             self._waiting.clear()  # it comes again with the last id it has seen
             self._over = True
         self._over = self._over or last
@@ -109,14 +115,17 @@ class Listener:
     async def messages(self) -> AsyncIterator[bytes]:
         """What there is to tell, several messages at once, and signs of life; ends with the subject."""
         while True:
+            self._rests = not self._waiting
             try:
                 async with asyncio.timeout(HEARTBEAT_S):
                     await self._woken.wait()
             except TimeoutError:
+                self._rests = False
                 yield KEEPALIVE_COMMENT
                 continue
+            self._rests = False
             self._woken.clear()
-            waiting = b"".join(self._waiting)
+            waiting = b"".join(each.body for each in self._waiting)
             self._waiting.clear()
             if waiting:
                 yield waiting
@@ -143,7 +152,7 @@ class EventHub:
         with self._lock:
             if self._closed:
                 listener.begin(0)
-                listener.tell((), last=True)
+                listener.tell(_NOTHING, last=True)
                 return listener
             self._joining.append(listener)
             if self._bell is None:
@@ -171,7 +180,7 @@ class EventHub:
             everyone = [*self._joining, *(each for some in self._listeners.values() for each in some)]
             if self._bell is not None:
                 self._bell.ring()
-        _hand_out([(listener, 0, (), True) for listener in everyone])
+        _hand_out([(listener, 0, _NOTHING, True) for listener in everyone])
         if thread is not None:
             thread.join(timeout=5)
 
@@ -200,7 +209,7 @@ class EventHub:
                 if self._bell is bell:  # it did not end as it should: whoever comes again begins anew
                     self._bell = self._thread = None
                     self._joining, self._listeners = [], {}
-                    _hand_out([(listener, 0, (), True) for listener in left])
+                    _hand_out([(listener, 0, _NOTHING, True) for listener in left])
             bell.close()
 
     def _read(self, bell: Bell) -> None:
@@ -282,10 +291,11 @@ class EventHub:
         now_s = time.monotonic()
         made: dict[Subject, tuple[bytes, bool]] = {}
         newcomers = set(joining)
+        bundles: dict[tuple[Subject, bool], Bundle] = {}
         for listener in [*(each for some in self._listeners.values() for each in some), *joining]:
             subject = listener.subject
-            messages = [] if listener in newcomers else list(told.get(subject, ()))
-            last = False
+            messages = () if listener in newcomers else told.get(subject, ())
+            last = with_standing = False
             if standings is not None:
                 standing = standings.get(subject, _GONE)
                 if subject not in made:
@@ -295,10 +305,15 @@ class EventHub:
                 message, last = made[subject]
                 is_due = now_s - listener.told_at_s > 0.9 * _STANDING_EVERY_S
                 if last or (is_due and listener.told != standing.data):
-                    messages.append(message)
+                    messages, with_standing = (*messages, message), True
                     listener.told, listener.told_at_s = standing.data, now_s
-            if messages or listener in newcomers:
-                handed.append((listener, tail.position, tuple(messages), last))
+            if listener in newcomers:
+                handed.append((listener, tail.position, Bundle.of(messages), last))
+            elif messages:
+                bundle = bundles.get((subject, with_standing))
+                if bundle is None:
+                    bundle = bundles[subject, with_standing] = Bundle.of(messages)
+                handed.append((listener, tail.position, bundle, last))
         for listener in joining:
             self._listeners.setdefault(listener.subject, set()).add(listener)
         for listener, _, _, last in handed:
@@ -312,8 +327,10 @@ class EventHub:
 #: A job that is there no more has ended.
 _GONE = Standing(ended=True, data={})
 
+_NOTHING = Bundle.of(())
+
 #: For whom, from which position on, what, and whether that is all.
-_Handed = tuple[Listener, int, tuple[bytes, ...], bool]
+_Handed = tuple[Listener, int, Bundle, bool]
 
 
 def _hand_out(handed: list[_Handed]) -> list[Listener]:
@@ -331,6 +348,7 @@ def _hand_out(handed: list[_Handed]) -> list[Listener]:
 
 
 def _receive(handed: list[_Handed]) -> None:
-    for listener, position, messages, last in handed:
+    for listener, position, bundle, last in handed:
         listener.begin(position)
-        listener.tell(messages, last=last)
+        if bundle.number or last:
+            listener.tell(bundle, last=last)

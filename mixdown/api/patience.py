@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mixdown.api.bundle import offer
+
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 whose patience ends. Bodies are not its concern while they are read: `BoundedBody` times them."""
@@ -44,9 +46,13 @@ class PatientProtocol(H11Protocol):
 
     def handle_events(self) -> None:
         """Work on a request as soon as its headers are there."""
+        before = self.cycle
         super().handle_events()
         if self._is_answering():
             self._call_off_headers()
+        cycle: Any = self.cycle
+        if cycle is not None and cycle is not before:  # its app has not begun yet
+            offer(cycle.scope, self.transport, lambda: not cycle.response_complete)
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""

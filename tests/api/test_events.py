@@ -18,7 +18,9 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from mixdown.api import create_app
+from mixdown.api.bundle import Bundle
 from mixdown.api.events import MOST_WAITING, EventHub
+from mixdown.api.patience import PatientProtocol
 from mixdown.jobs.event_log import EventLog, Subject
 from mixdown.jobs.submission import Asked
 from mixdown.keys import KeyStore
@@ -63,7 +65,7 @@ def end_badly(studio: Studio, claim: Claim) -> JobRecord:
 def served(studio: Studio) -> Iterator[str]:
     """The address of a real server in a thread."""
     app = create_app(studio, open_to_all=True)
-    config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, http=PatientProtocol, log_level="error", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -281,7 +283,7 @@ def test_a_listener_that_is_too_slow_is_cut_and_finds_all_again(studio: Studio) 
     async def overrun() -> str:
         listener = hub.join(Subject("job", job.id))
         await listener.head
-        listener.tell([b"x"] * (MOST_WAITING + 1), last=False)
+        listener.tell(Bundle.of([b"x"] * (MOST_WAITING + 1)), last=False)
         try:
             return await collected(listener.messages())
         finally:

@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from mixdown.api.bundle import offered
 from mixdown.api.desk import Reader, TheDesk
 from mixdown.api.events import EventHub, Listener, line_message
 from mixdown.api.problems import Problem
@@ -66,6 +67,7 @@ class EventStream(EventSourceResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until one side has had enough."""
+        self._listener.write = offered(scope)
         try:
             await super().__call__(scope, receive, send)
         finally:
