@@ -58,4 +58,5 @@ def _filled(template: Template, values: dict[str, object], longest: int) -> dict
     return {"text": "".join(parts)}
 
 
-main()
+if __name__ == "__main__":
+    main()
