@@ -63,6 +63,16 @@ def test_abbreviations_end_no_sentence(language: str, text: str) -> None:
     assert _texts(_read(f"{text} Yes.", language=language)) == [text, "Yes."]
 
 
+def test_sentences_in_quotes_are_sentences() -> None:
+    """With a space before the sign that ends them, too."""
+    script = _read("Bon ! « Oui. » Non.", language="fr")
+
+    assert [(line.text, line.gap) for line in script.lines][1:] == [
+        ("« Oui. »", Gap.sentence),
+        ("Non.", Gap.sentence),
+    ]
+
+
 def test_lists_and_rules_are_heard_as_such() -> None:
     """Each item is a sentence, with its number and without its bullet; a rule is a pause."""
     script = _read("1. Wash. Well.\n2. Cut\n\n- this\n- that\n\n* * *\n\nThe end")

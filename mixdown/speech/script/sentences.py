@@ -22,7 +22,7 @@ _TITLED = {
     spoken: re.compile(rf"(?:.*[\s(\"'“„«])?(?:{titles})\.\s*", re.DOTALL) for spoken, titles in _TITLES.items()
 }
 _AT_ONCE_CHARS = 10_000
-_ENDED = re.compile(r"[.!?…:;。！？؟।]['\"”’»)\]*_]*\s*$")
+_ENDED = re.compile(r"[.!?…:;。！？؟।۔։።]['\"”’»)\]*_\s]*$")
 
 
 def sentences(text: str, language: str, whole: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:

@@ -152,6 +152,8 @@ class Sheet:
             written = self._written(parts, language)
             number = next((part.line_number for part in parts if part.text.strip()), runs[0].line_number)
             self._emit(written, style, number, heading=heading)
+            if self._gap is Gap.none and end < len(text):
+                self._gap = Gap.sentence
 
     def _written(self, runs: list[_Run], language: str) -> _Written:
         """A sentence from its runs; the lexicon finds words that go over from one to the next."""
