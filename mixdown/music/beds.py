@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +16,7 @@ from mixdown.dsp.processor import Block
 from mixdown.errors import UnknownSound
 from mixdown.music import instruments
 from mixdown.music.chords import frequency_hz, progression, voiced
-from mixdown.music.instruments import Mono, Struck
+from mixdown.music.instruments import Mono, Struck, shaped, sides
 from mixdown.music.room import in_a_room
 from mixdown.music.styles import STYLES, Part, Style
 
@@ -25,7 +26,7 @@ BEDS = {name: style.about for name, style in STYLES.items()}
 #: Every bed is this loud.
 LOUDNESS_LUFS = -20.0
 
-_BEATS = 4  # in a bar
+_PHRASE_BARS = 4
 _BASS_LOWEST, _PAD_LOWEST = 33, 53  # A1, F3
 
 
@@ -66,7 +67,7 @@ class _Piece:
         self._random = random
         # A length that transforms fast; the tempo moves by less than can be heard.
         self._sixteenth = scipy.fft.next_fast_len(round(15.0 / style.tempo_bpm * sample_rate_hz), real=True)
-        self._loop = np.zeros((style.bars * 16 * self._sixteenth, 2), np.float32)
+        self._loop = np.zeros((2, style.bars * 16 * self._sixteenth), np.float32)
         self._notes: dict[tuple[int, Struck], Mono] = {}
         tonic = int(random.choice(style.keys))
         chosen = progression(style.chords[int(random.integers(len(style.chords)))])
@@ -92,9 +93,9 @@ class _Piece:
 
     def _play_pad(self) -> None:
         """Each chord held, swelling while the one before goes."""
-        frames = len(self._loop) // len(self._slots)
+        frames = self._loop.shape[1] // len(self._slots)
         crossfade = min(round(1.2 * self._rate_hz), frames // 2)
-        rising = np.sin(0.5 * math.pi * (np.arange(crossfade) + 0.5) / crossfade).astype(np.float32)[:, None]
+        rising = np.sin(0.5 * math.pi * (np.arange(crossfade) + 0.5) / crossfade).astype(np.float32)
         for slot, (root, notes) in enumerate(self._slots):
             chord = instruments.pad(
                 [frequency_hz(pitch) for pitch in voiced(root, notes, _PAD_LOWEST)],
@@ -103,9 +104,11 @@ class _Piece:
                 sample_rate_hz=self._rate_hz,
                 random=self._random,
             )
-            chord[:crossfade] *= rising
-            chord[-crossfade:] *= rising[::-1]
-            self._add(chord, slot * frames - crossfade // 2, 0.09 * self._style.pad_level)
+            chord[:, :crossfade] *= rising
+            chord[:, -crossfade:] *= rising[::-1]
+            chord *= np.float32(0.09 / math.sqrt(len(notes)) * self._style.pad_level)
+            for side, samples in zip(self._loop, chord, strict=True):
+                self._lay(samples, side, slot * frames - crossfade // 2)
 
     @cached_property
     def _slots(self) -> list[tuple[int, tuple[int, ...]]]:
@@ -117,61 +120,57 @@ class _Piece:
         return self._slots[bar // self._style.bars_per_chord]
 
     def _play(self, part: Part) -> None:
-        side, played = 1.0, 0
-        for bar in range(self._style.bars):
-            pattern = part.patterns[bar % len(part.patterns)]
+        side, played, phrase = 1.0, 0, 0
+        for bar, place, at in self._places(part.patterns):
+            if bar // _PHRASE_BARS != phrase:
+                played, phrase = 0, bar // _PHRASE_BARS  # the motif again, over other chords: that makes it one
+            letter = part.patterns[bar % len(part.patterns)][place]
             pitches = voiced(*self._chord_of(bar), _PAD_LOWEST + 12 * part.octave)
-            if bar % 4 == 0:
-                played = 0  # the motif comes again, over other chords: that is what makes it one
-            for place, letter in enumerate(pattern):
-                if letter == ".":
-                    continue
-                index = int(letter) if letter.isdigit() else self._motif[played % len(self._motif)]
-                octave, index = divmod(index, len(pitches))
-                level = part.level * (1.0 if letter == "X" or place == 0 else self._random.uniform(0.72, 0.92))
-                at = (bar * 16 + place * 16 // len(pattern)) * self._sixteenth
-                at += round(self._random.uniform(0.0, 0.006) * self._rate_hz)  # hands are not clocks
-                self._strike(
-                    part.instrument, pitches[index] + 12 * octave, at, level, side * 0.4 if part.swing else part.pan
-                )
-                side, played = -side, played + 1
+            step = int(letter) if letter.isdigit() else self._motif[played % len(self._motif)]
+            octave, step = divmod(step, len(pitches))
+            accent = 1.0 if letter == "X" or place == 0 else self._random.uniform(0.72, 0.92)
+            late = round(self._random.uniform(0.0, 0.006) * self._rate_hz)  # hands are no clocks
+            note = self._note(part.instrument, pitches[step] + 12 * octave)
+            self._add(note, at + late, 0.2 * part.level * accent, side * 0.4 if part.swing else part.pan)
+            side, played = -side, played + 1
 
     def _play_bass(self) -> None:
-        for bar in range(self._style.bars):
-            pattern = self._style.bass[bar % len(self._style.bass)]
+        """One note at a time: two of a pitch would weaken each other."""
+        places = list(self._places(self._style.bass))
+        starts = [at for _, _, at in places]
+        for (bar, place, at), following in zip(places, [*starts[1:], starts[0] + self._loop.shape[1]], strict=True):
             root, _ = self._chord_of(bar)
-            pitch = _BASS_LOWEST + (root - _BASS_LOWEST) % 12
+            note = self._note(instruments.BASS, _BASS_LOWEST + (root - _BASS_LOWEST) % 12)
+            if following - at < len(note):
+                note = shaped(note[: following - at].copy(), 1, round(0.05 * self._rate_hz))
+            self._add(note, at, 0.2 * self._style.bass_level * (1.0 if place == 0 else 0.8))
+
+    def _drum(self, hit: Mono, pattern: str, level: float, pan: float = 0.0) -> None:
+        for _, _, at in self._places((pattern,)):
+            self._add(hit, at, 0.5 * level * self._random.uniform(0.85, 1.0), pan)
+
+    def _places(self, patterns: tuple[str, ...]) -> Iterator[tuple[int, int, int]]:
+        """Where patterns have a note: its bar, its place in the bar's pattern, its frame."""
+        for bar in range(self._style.bars):
+            pattern = patterns[bar % len(patterns)]
             for place, letter in enumerate(pattern):
                 if letter != ".":
-                    level = self._style.bass_level * (1.0 if place == 0 else 0.8)
-                    at = (bar * 16 + place * 16 // len(pattern)) * self._sixteenth
-                    self._strike(instruments.BASS, pitch, at, level, 0.0)
+                    yield bar, place, (bar * 16 + place * 16 // len(pattern)) * self._sixteenth
 
-    def _strike(self, instrument: Struck, pitch: int, at: int, level: float, pan: float) -> None:
+    def _note(self, instrument: Struck, pitch: int) -> Mono:
         key = (pitch, instrument)
         if key not in self._notes:
             self._notes[key] = instrument.note(frequency_hz(pitch), self._rate_hz)
-        self._add(_panned(self._notes[key], pan), at, 0.2 * level)
+        return self._notes[key]
 
-    def _drum(self, hit: Mono, pattern: str, level: float, pan: float = 0.0) -> None:
-        both = _panned(hit, pan)
-        for bar in range(self._style.bars):
-            for place, letter in enumerate(pattern):
-                if letter != ".":
-                    at = (bar * 16 + place * 16 // len(pattern)) * self._sixteenth
-                    self._add(both, at, 0.5 * level * self._random.uniform(0.85, 1.0))
+    def _add(self, samples: Mono, at: int, level: float, pan: float = 0.0) -> None:
+        """Into the loop, what goes beyond its end at its beginning; left is -1, right is 1."""
+        for side, share in zip(self._loop, sides(pan), strict=True):
+            self._lay(samples * np.float32(level * share), side, at)
 
-    def _add(self, samples: Block, at: int, level: float) -> None:
-        """Into the loop, what goes beyond its end at its beginning."""
-        at %= len(self._loop)
-        scaled = samples * np.float32(level)
-        while len(scaled):
-            here = self._loop[at : at + len(scaled)]
-            here += scaled[: len(here)]
-            scaled, at = scaled[len(here) :], 0
-
-
-def _panned(samples: Mono, pan: float) -> Block:
-    """At a place between left (-1) and right (1), as loud everywhere."""
-    angle = 0.25 * math.pi * (1.0 + pan)
-    return samples[:, None] * np.array([math.cos(angle), math.sin(angle)], np.float32)
+    def _lay(self, samples: Mono, side: Mono, at: int) -> None:
+        at %= len(side)
+        while len(samples):
+            here = side[at : at + len(samples)]
+            here += samples[: len(here)]
+            samples, at = samples[len(here) :], 0

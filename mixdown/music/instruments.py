@@ -11,8 +11,7 @@ import scipy.fft
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from mixdown.dsp.processor import Block
-
+#: One side of a sound, shape (frames,).
 Mono = NDArray[np.float32]
 
 #: Partials above this share of the sample rate are left out.
@@ -79,7 +78,7 @@ BELL = Struck(
 )
 STRINGS = _string(14, slope=1.1, decay_s=0.16, faster=0.06, length_s=0.45, attack_s=0.016)
 PULSE = _string(9, slope=1.25, decay_s=0.26, faster=0.45, length_s=0.7, attack_s=0.006)
-BASS = _string(5, slope=1.7, decay_s=1.1, faster=0.5, length_s=1.8, attack_s=0.012)
+BASS = _string(5, slope=1.7, decay_s=1.4, faster=0.5, length_s=2.8, attack_s=0.012)
 
 
 def kick(sample_rate_hz: int) -> Mono:
@@ -103,12 +102,12 @@ def shaker(sample_rate_hz: int, random: Generator) -> Mono:
 
 def pad(
     frequencies_hz: Sequence[float], frames: int, *, brightness_hz: float, sample_rate_hz: int, random: Generator
-) -> Block:
+) -> Mono:
     """A chord that is held, as many players have it: each partial a narrow band of noise around a line.
 
     Returns
     -------
-    ndarray of float32, shape (frames, 2)
+    ndarray of float32, shape (2, frames)
         RMS 1 for one note; its two sides agree more than they differ, so it stays whole in mono.
 
     Notes
@@ -134,7 +133,7 @@ def pad(
             side[bins] += 0.35 * phases[1]
             middle[round(centre)] += 0.8 * level * np.exp(2j * math.pi * random.random())
     both = scipy.fft.irfft(np.stack([middle + side, middle - side]), length) * np.float32(length / math.sqrt(2.0))
-    return np.ascontiguousarray(both[:, :frames].T, np.float32)
+    return np.asarray(both[:, :frames], np.float32)
 
 
 def shaped(samples: Mono, fade_in: int, fade_out: int) -> Mono:
@@ -143,6 +142,12 @@ def shaped(samples: Mono, fade_in: int, fade_out: int) -> Mono:
     samples[:fade_in] *= _raised_cosine(fade_in)
     samples[-fade_out:] *= _raised_cosine(fade_out)[::-1]
     return samples
+
+
+def sides(pan: float) -> tuple[float, float]:
+    """Levels on the left and the right of what stands between -1 and 1; as loud everywhere."""
+    angle = 0.25 * math.pi * (1.0 + pan)
+    return math.cos(angle), math.sin(angle)
 
 
 def _raised_cosine(frames: int) -> Mono:

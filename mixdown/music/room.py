@@ -15,26 +15,30 @@ from mixdown.dsp.processor import Block
 _BANDS = ((180.0, 700.0, 1.0), (700.0, 2800.0, 0.8), (2800.0, 8000.0, 0.45))
 
 
-def in_a_room(dry: Block, *, wet: float, length_s: float, sample_rate_hz: int) -> Block:
+def in_a_room(dry: NDArray[np.float32], *, wet: float, length_s: float, sample_rate_hz: int) -> Block:
     """Sound in a room, its end running into its beginning as that of a loop does.
 
     Parameters
     ----------
-    dry : ndarray of float32, shape (frames, 2)
+    dry : ndarray of float32, shape (2, frames)
     wet : float
         Level of the room against the sound itself.
     length_s : float
         Until the room is 60 dB down.
     sample_rate_hz : int
 
+    Returns
+    -------
+    ndarray of float32, shape (frames, 2)
+
     Notes
     -----
     Convolved in a circle, so that a loop has no seam. What cannot be heard or is in a voice's way is taken out
     on the way: all below 35 Hz, a little around 2.5 kHz.
     """
-    frames = len(dry)
+    frames = dry.shape[1]
     frequencies = scipy.fft.rfftfreq(frames, 1.0 / sample_rate_hz).astype(np.float32)
-    spectrum = scipy.fft.rfft(np.ascontiguousarray(dry.T), axis=1)
+    spectrum = scipy.fft.rfft(dry, axis=1)
     room = scipy.fft.rfft(_echoes(length_s, sample_rate_hz, frames), frames, axis=1)
     spectrum *= np.complex64(1.0) + np.float32(wet) * room
     spectrum *= _evened(np.maximum(frequencies, 1e-3))

@@ -16,11 +16,12 @@ from mixdown.dsp.processor import Block
 from mixdown.errors import InvalidRequest, UnknownSound
 from mixdown.music import instruments
 from mixdown.music.chords import frequency_hz
-from mixdown.music.instruments import Mono, shaped
+from mixdown.music.instruments import Mono, shaped, sides
 from mixdown.music.room import in_a_room
 
 _LONGEST_S = 300.0
 _EDGE_S = 0.005
+_LEAD_S = 0.01  # before the first note: the edge does not touch it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +118,23 @@ def _sting(asked: _Asked) -> Block:
         for step, pan in ((12, -0.3), (12 + third, 0.3), (19, 0.0))
     ]
     bells = [(instruments.BELL, tonic + 24, 0.16, 0.3, 0.1)]
-    drum = np.zeros((round(0.16 * asked.sample_rate_hz), 1), np.float32)
-    hit = np.vstack([drum, 0.8 * instruments.kick(asked.sample_rate_hz)[:, None]])
-    return _struck(asked, [*piano, *strings, *bells], np.repeat(hit, 2, axis=1))
+    return _struck(asked, [*piano, *strings, *bells], drum_at_s=0.16)
 
 
 def _struck(
-    asked: _Asked, notes: list[tuple[instruments.Struck, int, float, float, float]], drum: Block | None = None
+    asked: _Asked, notes: list[tuple[instruments.Struck, int, float, float, float]], drum_at_s: float | None = None
 ) -> Block:
     """Notes (instrument, pitch, when, how loud, where) in a room, at the peak that was asked for."""
     rate_hz = asked.sample_rate_hz
     # Silence behind it, so that the room does not run into the beginning.
-    samples = np.zeros((scipy.fft.next_fast_len(round(8.0 * rate_hz), real=True), 2), np.float32)
+    samples = np.zeros((2, scipy.fft.next_fast_len(round(8.0 * rate_hz), real=True)), np.float32)
     for instrument, pitch, at_s, level, pan in notes:
-        note = instrument.note(frequency_hz(pitch), rate_hz)
-        at, angle = round((0.01 + at_s) * rate_hz), 0.25 * math.pi * (1.0 + pan)
-        samples[at : at + len(note)] += (
-            note[:, None] * np.float32(level) * np.array([math.cos(angle), math.sin(angle)], np.float32)
-        )
-    if drum is not None:
-        samples[: len(drum)] += drum
+        note, at = instrument.note(frequency_hz(pitch), rate_hz), round((_LEAD_S + at_s) * rate_hz)
+        for side, share in zip(samples, sides(pan), strict=True):
+            side[at : at + len(note)] += np.float32(level * share) * note
+    if drum_at_s is not None:
+        hit, at = instruments.kick(rate_hz), round((_LEAD_S + drum_at_s) * rate_hz)
+        samples[:, at : at + len(hit)] += np.float32(0.8) * hit
     heard = in_a_room(samples, wet=0.5, length_s=1.8, sample_rate_hz=rate_hz)
     heard = heard[: min(len(heard), asked.frames())]
     heard *= np.float32(10.0 ** (asked.values["dbfs"] / 20.0) / float(np.abs(heard).max(initial=1e-9)))

@@ -59,7 +59,7 @@ STYLES = {
             "5:maj9 4:min7 2:min9 0:maj9 5:maj9 7:7sus 9:min7 0:maj9",
         ),
         keys=(60, 62, 63, 65, 67),
-        pad_level=0.5,
+        pad_level=0.55,
         brightness_hz=900,
         parts=(
             Part(instrument=instruments.KEYS, patterns=("0..2.1.3", "0.2...1."), level=0.62, pan=-0.2),
@@ -85,7 +85,7 @@ STYLES = {
             "5:add9 0:add9 7:sus4 9:min7 5:add9 0:add9 7:sus4 7:maj",
         ),
         keys=(60, 62, 64, 65, 67),
-        pad_level=0.26,
+        pad_level=0.28,
         brightness_hz=1600,
         parts=(
             Part(
@@ -119,7 +119,7 @@ STYLES = {
             "0:sus2 5:maj9 9:min7 5:maj9 0:sus2 4:min7 5:maj9 7:sus4",
         ),
         keys=(58, 60, 62, 63, 65),
-        pad_level=0.8,
+        pad_level=1.3,
         brightness_hz=700,
         parts=(
             Part(
@@ -146,7 +146,7 @@ STYLES = {
             "0:min9 5:min7 8:maj7 10:sus2 0:min9 3:add9 8:maj7 10:sus4",
         ),
         keys=(57, 59, 60, 62, 64),
-        pad_level=0.4,
+        pad_level=0.45,
         brightness_hz=1000,
         parts=(
             Part(
@@ -182,7 +182,7 @@ STYLES = {
             "0:min 10:maj 8:maj 10:sus4 0:min 3:maj 8:maj 10:maj",
         ),
         keys=(57, 58, 60, 62),
-        pad_level=0.42,
+        pad_level=0.5,
         brightness_hz=1500,
         parts=(
             Part(
@@ -217,7 +217,7 @@ STYLES = {
             "0:add9 7:sus4 9:min7 5:add9 0:add9 7:maj 5:add9 5:add9 9:min7 5:maj7 2:min7 7:sus4",
         ),
         keys=(60, 62, 63, 65),
-        pad_level=0.5,
+        pad_level=0.55,
         brightness_hz=1000,
         parts=(
             Part(instrument=instruments.PIANO, patterns=("0.2.1.2.", "0.1.2.1."), level=0.5, pan=-0.15),
@@ -241,7 +241,7 @@ STYLES = {
         bars_per_chord=2,
         chords=("0:madd9 8:maj7 0:min7 5:min9", "0:min9 3:maj7 8:maj7 7:7sus"),
         keys=(50, 52, 53, 55),
-        pad_level=0.8,
+        pad_level=1.4,
         brightness_hz=480,
         parts=(
             Part(
