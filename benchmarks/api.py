@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 import httpx
 import psutil
 from bench_services import ROOT, Services, _wait_for
+from hostility import REPEATED, hammered, hook_settings, random_bodies, slow_connections
 from rich.console import Console
 from rich.table import Table
 
@@ -118,7 +116,7 @@ def submit(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
     errors = took["requests"] - took["answers"].get("202", 0)
     yield Row(
         f"200 clients submitting 1 MB jobs, {200 / given.every_s:.0f} a second, two workers busy",
-        f"p50 {took['p50_s']:.3f} s, p99 {took['p99_s']:.3f} s, {errors} errors of {took['requests']}",
+        f"{_waits(took)}, {errors} errors of {took['requests']}",
         "p99 < 1 s, 0 errors",
         "p99 < 250 ms",
         took["p99_s"] < 1 and not errors,
@@ -137,7 +135,7 @@ def read(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
     errors = took["requests"] - took["answers"].get("200", 0)
     yield Row(
         f"200 clients reading the state of jobs, {200 / every_s:.0f} a second",
-        f"p50 {took['p50_s']:.3f} s, p99 {took['p99_s']:.3f} s, {errors} errors of {took['requests']}",
+        f"{_waits(took)}, {errors} errors of {took['requests']}",
         "p99 < 150 ms",
         "< 50 ms",
         took["p99_s"] < 0.15 and not errors,
@@ -194,32 +192,45 @@ def restart(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
     )
 
 
+def _waits(took: dict[str, Any]) -> str:
+    live = f"beside it /health/live {took['live_p50_s']:.3f} and {took['live_p99_s']:.3f} s"
+    return f"p50 {took['p50_s']:.3f} s, p99 {took['p99_s']:.3f} s ({live})"
+
+
+def _short(took: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in took.items() if name != "ids")
+
+
+def hooks(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
+    """Webhooks that are repeated and forged while jobs are submitted."""
+    generator = door.load("submit", "--clients", "20", "--every-s", "4", "--for-s", "20", "--kib", "64")
+    clips = sorted(door.services.clips(60, seconds=1.0, rate_hz=22_050, name="hooked").iterdir())
+    answers = hammered(door.url, [str(clip) for clip in clips])
+    took = said(generator)
+    say(f"hooks: {answers}; beside them: {_short(took)}")
+    yield Row(
+        f"{answers.messages} webhooks, each sent {REPEATED} times at once, and {answers.forged} forged ones",
+        f"{answers.batches} of them made jobs, {answers.jobs} jobs in all; repeated {answers.repeated_as}, "
+        f"forged {answers.forged_as}",
+        "none makes a second job",
+        "",
+        answers.is_sound and answers.jobs == len(clips),
+    )
+
+
 def hostile(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
-    """Random bodies, and 2,000 connections that send a byte now and then."""
-    chance = random.Random(7)
-    kinds = [
-        "application/json",
-        "multipart/form-data; boundary=x",
-        "application/x-www-form-urlencoded",
-        "text/plain",
-    ]
-    places = ["/v1/jobs", "/v1/batches", "/api/audio/process", "/api/audio/batch", "/v1/hooks/any", "/v1/estimates"]
-    statuses: dict[int, int] = {}
-    with door.client() as client:
-        for _ in range(door.given.bodies):
-            body = chance.randbytes(chance.randrange(400))
-            if chance.random() < 0.5:
-                body = b'{"source": ' + body + b"}"
-            answer = client.post(
-                chance.choice(places), content=body, headers={"content-type": chance.choice(kinds)}
-            )
-            statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+    """Random bodies at every route, and 2,000 connections that send a byte now and then."""
+    statuses, leaks = random_bodies(door.url, door.given.bodies, [str(door.services.folder), str(ROOT)])
     say(f"hostile: {statuses}")
     bad = sum(number for status, number in statuses.items() if status >= 500)
     yield Row(
-        f"{door.given.bodies} random bodies", f"{bad} answers of 500 or more; {statuses}", "no 5xx", "", not bad
+        f"{door.given.bodies} random bodies at random routes",
+        f"{bad} answers of 500 or more, {len(leaks)} that leak; {statuses} {leaks[:3] or ''}",
+        "no 5xx, no leak",
+        "",
+        not bad and not leaks,
     )
-    with _slow(door, 2000) as connected, door.client() as client:
+    with slow_connections(door.port, 2000) as connected, door.client() as client:
         began_s = time.monotonic()
         answers = [client.get("/health/live").status_code for _ in range(20)]
         took_s = (time.monotonic() - began_s) / 20
@@ -232,39 +243,7 @@ def hostile(door: FrontDoor, say: Callable[[str], None]) -> Iterator[Row]:
     )
 
 
-@contextmanager
-def _slow(door: FrontDoor, count: int) -> Iterator[int]:
-    """Connections that send a header a byte at a time."""
-    sockets: list[socket.socket] = []
-    over = threading.Event()
-
-    def drip() -> None:
-        while not over.wait(1.0):
-            for each in sockets:
-                with suppress(OSError):
-                    each.send(b"a")
-
-    for _ in range(count):
-        with suppress(OSError):
-            each = socket.create_connection(("127.0.0.1", door.port), timeout=5)
-            each.send(b"POST /v1/jobs HTTP/1.1\r\nhost: x\r\nx-slow: ")
-            sockets.append(each)
-    thread = threading.Thread(target=drip)
-    thread.start()
-    try:
-        yield len(sockets)
-    finally:
-        over.set()
-        thread.join()
-        for each in sockets:
-            each.close()
-
-
-def _short(took: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in took.items() if name != "ids")
-
-
-PARTS = {part.__name__: part for part in (submit, read, listen, restart, hostile)}
+PARTS = {part.__name__: part for part in (submit, read, listen, hooks, restart, hostile)}
 
 
 def main() -> None:
@@ -282,6 +261,7 @@ def main() -> None:
         services = Services(stack, None)
         _, env = stack.enter_context(services.serving())
         env |= {"MIXDOWN_WORKERS": "2", "MIXDOWN_SOURCE_ROOTS": str(services.folder)}
+        env |= hook_settings(services.folder)
         busy = services.clips(KEEPS_BUSY, seconds=10.0, rate_hz=24_000)
         words = [sys.executable, "-m", "mixdown.cli", "batch", "submit", str(busy), "--denoise", "off"]
         subprocess.run(words, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
