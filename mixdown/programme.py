@@ -61,7 +61,8 @@ def planned(
         engine=engine.name,
         identity=engine.identity,
         origin=engine.origin,
-        parts=parts if parts >= _FEWEST_PARTS else 0,
+        # What a server is asked for is always asked in a part: there its limit is kept.
+        parts=parts if parts >= _FEWEST_PARTS or engine.origin else 0,
         chunks=len(chunks),
         characters=sum(len(chunk.utterance.text) for chunk in chunks),
         warnings=(*script.warnings, *opened.warnings),

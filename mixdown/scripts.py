@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from mixdown.errors import InvalidRequest, SourceForbidden, SourceNotFound
 from mixdown.items import Item, absolute, address_of, in_a_sentence
 from mixdown.items.requests import Defaults, templates
-from mixdown.model import AudioFormat, Generate, JobSpec, MusicBed, Source
-from mixdown.submission import only, size_hint_bytes, sources
+from mixdown.model import Generate, JobSpec, MusicBed, OutputSpec, Source
+from mixdown.submission import job_specs, only, size_hint_bytes, sources
 
 if TYPE_CHECKING:
     from mixdown.speech.rows import RowScript
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 SCRIPT_SUFFIXES = frozenset((".txt", ".md", ".markdown", ".ssml", ".script"))
 
 #: What a row may say of its own file, beside the fields of its template.
-_OF_WORK = ("voice", "language", "quality", "rate", "title", "music")
+_OF_WORK = ("voice", "language", "quality", "rate", "preset", "title")
+_OF_OUTPUTS = ("bitrate_kbps", "sample_rate_hz", "channels")
 
 
 def script_requests(scripts: Iterable[Source], defaults: Defaults) -> Iterator[tuple[JobSpec, Item]]:
@@ -37,7 +38,7 @@ def row_requests(rows: Iterable[RowScript], defaults: Defaults) -> Iterator[tupl
     """A request for each row of a table; what a row says of its own file goes before what is asked of all."""
     usual = templates(defaults)({})
     for row in rows:
-        source = source_of_text(row.text, row.filename)
+        source = source_of_text(row.text, f"{row.filename}.txt")
         spec = _own(usual, row.parameters) if row.parameters else usual
         yield spec.model_copy(update={"source": source}), Item(source=source)
 
@@ -57,7 +58,7 @@ def rows_at(rows: Path, template: str, bad: Callable[[str], None]) -> Iterator[R
 
     text = template if "{{" in template or "{%" in template else _read(Path(template)).decode(errors="replace")
     with _opened(rows) as file:
-        for row in row_scripts(file, text, filename=rows.name):
+        for row in row_scripts(file, text):
             if isinstance(row, BadRow):
                 bad(row.message)
             else:
@@ -138,14 +139,19 @@ def generate_of(**asked: Any) -> Generate:
         raise InvalidRequest(f"{first['loc'][0] if first['loc'] else 'parameters'}: {first['msg']}.") from error
 
 
-def _own(usual: JobSpec, parameters: Mapping[str, Any]) -> JobSpec:
+def _own(usual: JobSpec, parameters: Mapping[str, str]) -> JobSpec:
     """The request of a row that says something of its own file; InvalidRequest where that makes no sense."""
-    changed: dict[str, Any] = {name: parameters[name] for name in _OF_WORK if name in parameters}
-    if "music" in changed:
-        changed["music"] = music_of(str(changed["music"]))
-    work = generate_of(**{**usual.work.model_dump(), **changed})
-    outputs = usual.outputs
-    if "format" in parameters:
-        with in_a_sentence("a format"):
-            outputs = (usual.outputs[0].model_copy(update={"format": AudioFormat(parameters["format"])}),)
-    return usual.model_copy(update={"work": work, "outputs": outputs})
+    work = {name: value for name, value in parameters.items() if name in _OF_WORK}
+    changed: dict[str, Any] = {"work": generate_of(**{**usual.work.model_dump(), **work})} if work else {}
+    output = {name: value for name, value in parameters.items() if name in _OF_OUTPUTS}
+    if output or "format" in parameters:
+        formats = parameters.get("format", "").split("+") if parameters.get("format") else []
+        with in_a_sentence("an output"):
+            first = OutputSpec.model_validate({**usual.outputs[0].model_dump(), **output})
+            changed["outputs"] = tuple(
+                OutputSpec.model_validate({**first.model_dump(), "format": each}) for each in formats
+            ) or (first,)
+    if "deliver_to" in parameters:
+        [placed] = job_specs([usual.source], usual.work, usual.outputs, parameters["deliver_to"])
+        changed["deliver_to"] = placed.deliver_to
+    return usual.model_copy(update=changed)

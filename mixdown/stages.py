@@ -214,7 +214,10 @@ def _with_parts(claim: Claim, record: JobRecord, outcome: Outcome | None) -> Cla
     work = outcome.work if isinstance(outcome, Advanced) else record.work
     validated = Validated.of(work["validated"])
     over = validated.already_made or completed(record, Stage.process)
-    return claim if over or validated.speech is None else replace(claim, parts=validated.speech.parts)
+    if over or validated.speech is None:
+        return claim
+    speech = validated.speech
+    return replace(claim, parts=speech.parts, engine=speech.engine if speech.origin else "")
 
 
 def _persistently(studio: Studio, outcomes: Sequence[Outcome]) -> list[Claim]:

@@ -15,11 +15,11 @@ from tasks.policy import LIMITS
 SLOT_S = 60
 
 
-def perform(stage: Stage, shard: Shard) -> Shard:
-    """Run a stage for the shard's claims, within its limit; the shard comes back with those that live on."""
+def perform(stage: Stage, shard: Shard, limit: str = "") -> Shard:
+    """Run a stage for the shard's claims, within its limit or this one; those that live on come back."""
     if not shard.claims:
         return replace(shard)
-    limit = LIMITS.get(stage)
+    limit = limit or LIMITS.get(stage, "")
     with concurrency(limit, occupy=1, lease_duration=SLOT_S) if limit in shard.limits else nullcontext():
         return replace(shard, claims=tuple(BENCH.get().run(stage, shard.claims)))
 

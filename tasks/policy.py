@@ -12,6 +12,7 @@ from prefect.tasks import Task
 from mixdown.errors import DatabaseUnavailable
 from mixdown.model import Stage
 from mixdown.retry import POLICIES
+from mixdown.speech.cloud import LIMIT_PREFIX
 
 #: Global concurrency limits, created by `mixdown deploy` from deployments/limits.yaml. A stage takes
 #: one slot for a shard, since taking it costs 0.1 s; a limit that does not exist limits nothing.
@@ -50,4 +51,4 @@ def existing_limits() -> frozenset[str]:
     """Names of our limits that the server has. Asked once for a run: to try one that is not there takes seconds."""
     with get_client(sync_client=True) as client:
         names = {limit.name for limit in client.read_global_concurrency_limits(limit=200)}
-    return frozenset(LIMITS.values()) & names
+    return frozenset(name for name in names if name in LIMITS.values() or name.startswith(LIMIT_PREFIX))

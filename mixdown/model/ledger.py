@@ -144,6 +144,7 @@ class Claim:
     fence: int
     parts: int = field(default=0, compare=False)  #: in which its speech may be made before, all at the same time
     part: int | None = field(default=None, compare=False)  #: only this one of them is to be made
+    engine: str = field(default="", compare=False)  #: that speaks, where a server has to serve for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,10 @@ from mixdown.speech.port import Engine
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["CloudFacts", "cloud_engines", "facts_from", "limit_of"]
+__all__ = ["LIMIT_PREFIX", "CloudFacts", "cloud_engines", "facts_from", "limit_of"]
+
+#: How the names of their global concurrency limits begin.
+LIMIT_PREFIX = "mixdown-speech-"
 
 
 def cloud_engines(
@@ -30,7 +33,7 @@ def cloud_engines(
 
 def limit_of(engine_name: str) -> str:
     """The name of the global concurrency limit for an engine, over all machines."""
-    return f"mixdown-speech-{engine_name.rpartition(':')[2]}"
+    return LIMIT_PREFIX + engine_name.rpartition(":")[2]
 
 
 def _open(name: str, facts: CloudFacts, transport: httpx.BaseTransport | None) -> Engine:
