@@ -256,7 +256,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.only.split(",")) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    console, rows = Console(stderr=True), []
+    console = Console(stderr=True)
+    rows: list[Row] = []
     with ExitStack() as stack:
         services = Services(stack, None)
         _, env = stack.enter_context(services.serving())
