@@ -22,6 +22,7 @@ from mixdown.model import (
     MusicCue,
     OutputSpec,
     Pause,
+    Script,
     Source,
 )
 from mixdown.programme import Programme
@@ -41,6 +42,24 @@ _MUSIC_RATE_HZ = 48_000
 _SPEECH_RATE_HZ = 24_000
 
 _AS_IT_IS = OutputSpec(format=AudioFormat.wav, bit_depth=24)
+
+
+def check_sounds(script: Script, work: Generate) -> None:
+    """Refuse beds and sounds that there are not, before anything is said; UnknownSound or InvalidRequest."""
+    cues = [item for item in script.items if isinstance(item, MusicCue | EffectCue)]
+    if not cues and work.music is None:
+        return
+    from mixdown.music import BEDS, SOUNDS, bed, sound
+
+    beds = [cue.bed for cue in cues if isinstance(cue, MusicCue) and cue.bed]
+    if work.music is not None and work.music.source is None:
+        beds.append(work.music.bed)
+    for name in beds:
+        if name not in BEDS:
+            bed(name, seed=1, sample_rate_hz=_MUSIC_RATE_HZ)
+    for cue in cues:
+        if isinstance(cue, EffectCue) and not cue.uri and (cue.name not in SOUNDS or cue.parameters):
+            sound(cue.name, cue.parameters, sample_rate_hz=_MUSIC_RATE_HZ, seed=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +154,8 @@ class Performer:
 
         end_s, music = performance.audio.duration_s, self.work.music
         duck_db = music.duck_db if music else 8.0
-        starts_s = [start_s for start_s, _ in performance.cues]
-        for (start_s, cue), stop_s in zip(performance.cues, [*starts_s[1:], end_s], strict=True):
+        stops_s = [*(start_s for start_s, _ in performance.cues[1:]), end_s]
+        for (start_s, cue), stop_s in zip(performance.cues, stops_s, strict=False):
             if cue.bed:
                 level_lu = cue.level_lu if cue.level_lu is not None else music.level_lu if music else -16.0
                 yield PlacedCue(

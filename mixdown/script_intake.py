@@ -8,6 +8,7 @@ from mixdown.chain import effective_steps, result_key, sources_beside
 from mixdown.findings import Material, Validated
 from mixdown.intake import fetched_into, reachable
 from mixdown.model import Advanced, Claim, EffectCue, Generate, JobRecord, Script, Source, Stage
+from mixdown.performing import check_sounds
 from mixdown.programme import planned
 from mixdown.storage import material_key, source_key
 from mixdown.strangers import Strangers
@@ -32,6 +33,7 @@ def take_in_script(studio: Studio, record: JobRecord, claim: Claim, work: Genera
             _lexicon(work, {source.uri: other.path for source, other in others}),
             name=spec.filename,
         )
+        check_sounds(programme.script, work)
         sounds = sources_of(programme.script)
         others += [
             (source, fetched_into(studio, source, folder / f"sound-{index}", strangers))

@@ -217,3 +217,38 @@ def test_what_a_person_mistypes_is_named() -> None:
         generate_of(quality="best")
     with pytest.raises(InvalidRequest, match="name of a bed"):
         music_of("Warm Bed")
+
+
+@pytest.mark.parametrize(
+    "text", ["Music under a voice.", "[music bed=calm] Music under a voice. [music off] None."]
+)
+def test_music_lies_under_what_is_said(studio: Studio, text: str) -> None:
+    """Of the job or of the script: in stereo, with room before and after the voice where the job asks for it."""
+    work = DRAFT if "[" in text else DRAFT.model_copy(update={"music": music_of("warm")})
+
+    record = generated(studio, source_of_text(text), work)
+
+    assert record.status is Status.succeeded, record.error_detail
+    assert record.result is not None
+    [rendition] = record.result.renditions
+    assert rendition.after.channels == 2
+    timings = json.loads(attachment(studio, record, "timings.json"))
+    if work.music:
+        assert timings[0]["start_s"] == pytest.approx(work.music.lead_in_s, abs=0.01)
+        assert rendition.after.duration_s - timings[-1]["end_s"] == pytest.approx(work.music.lead_out_s, abs=0.1)
+
+
+def test_sounds_and_recordings_stand_between_sentences(studio: Studio, tmp_path: Path) -> None:
+    """What is said waits until they are over."""
+    speech = generated(studio, source_of_text("A recording."), DRAFT, OutputSpec(format="wav"))
+    path = master(studio, speech)
+    script = tmp_path / "show.ssml"
+    script.write_text(f"<speak><s>Before.</s><audio src='{path.as_uri()}'/><s>After.</s></speak>")
+
+    record = generated(studio, Source(uri=str(script)))
+    logo = generated(studio, source_of_text("Before. [sfx logo] After."))
+
+    assert record.status is logo.status is Status.succeeded, (record.error_detail, logo.error_detail)
+    for each in (record, logo):
+        before, after = json.loads(attachment(studio, each, "timings.json"))
+        assert after["start_s"] - before["end_s"] > 1.0
