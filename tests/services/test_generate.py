@@ -181,6 +181,7 @@ def test_what_cannot_be_made_is_told_in_a_sentence(
     assert (record.status, record.error_code) == (Status.failed, code)
     assert record.error_detail
     assert str(tmp_path) not in record.error_detail
+    assert chunks_in(studio) == set()  # it was found before anything was said
 
 
 def test_rows_become_files_and_a_bad_row_stops_no_other(studio: Studio, tmp_path: Path) -> None:
