@@ -19,6 +19,7 @@ from mixdown.cli.keys import app as keys_app
 from mixdown.cli.presets import app as presets_app
 from mixdown.cli.process import process
 from mixdown.cli.shared import err, in_sentences, out
+from mixdown.cli.sounds import app as sounds_app
 from mixdown.cli.transform import steps, transform
 from mixdown.cli.triggers import app as triggers_app
 from mixdown.cli.voices import app as voices_app
@@ -57,7 +58,7 @@ def _main(
 #: The groups of commands, which may be plugged into as well.
 _GROUPS = {
     **{"presets": presets_app, "batch": batch_app, "jobs": jobs_app, "keys": keys_app, "triggers": triggers_app},
-    **{"voices": voices_app},
+    **{"voices": voices_app, "sounds": sounds_app},
 }
 
 for _command in (process, watch, transform, generate, steps, analyze, probe, measure, api):
