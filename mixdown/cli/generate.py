@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def generate(
     scripts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SCRIPT…]", help="Files, folders of them, s3:// or https:// addresses."),
+        typer.Argument(metavar="SCRIPT", help="Files, folders of them, s3:// or https:// addresses."),
     ] = None,
     text: Annotated[str, typer.Option("--text", "-t", metavar="TEXT", help="A script, in so many words.")] = "",
     rows: Annotated[
