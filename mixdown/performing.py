@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mixdown.codec.encode import open_writer
-from mixdown.dsp.processor import Block
+from mixdown.dsp.limiter import TruePeakLimiter
+from mixdown.dsp.processor import Block, run
 from mixdown.editing import Desk
 from mixdown.intermediate import Intermediate
 from mixdown.model import (
@@ -29,6 +32,7 @@ from mixdown.programme import Programme
 from mixdown.progress import Tick
 from mixdown.speech.captions import srt, webvtt
 from mixdown.speech.joining import Performance, performed
+from mixdown.speech.levelling import VOICE_LUFS
 from mixdown.speech.plan import Chunk
 from mixdown.speech.port import Spoken
 from mixdown.speech.timing import SpokenLine
@@ -40,6 +44,9 @@ if TYPE_CHECKING:
 _MUSIC_RATE_HZ = 48_000
 #: Of the performance where nothing but speech is heard; the engines speak at no more.
 _SPEECH_RATE_HZ = 24_000
+
+#: The file has whole numbers: what would exceed them is turned down, and the rest is left alone.
+_CEILING_DBTP = -0.5
 
 _AS_IT_IS = OutputSpec(format=AudioFormat.wav, bit_depth=24)
 
@@ -116,12 +123,15 @@ class Performer:
 
             spans = [(line.start_s, line.end_s) for line in performance.lines]
             audio = scored(audio, performance.voice_lufs, spans, cues, self._desk())
+        limiter = TruePeakLimiter(
+            gain_db=0.0, ceiling_dbtp=_CEILING_DBTP, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels
+        )
         path = self.folder / "programme.wav"
         labels = Labels(tags=self._tags(), marks=performance.marks)
         with open_writer(
             path, _AS_IT_IS, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels, labels=labels
         ) as writer:
-            for block in audio.blocks():
+            for block in run([limiter], audio.blocks()):
                 self.tick(len(block))
                 writer.write(block)
         for each in {audio.path, performance.audio.path}:
@@ -176,14 +186,19 @@ class Performer:
         cues = (MusicCue, EffectCue)
         return self.work.music is not None or any(isinstance(item, cues) for item in self.programme.script.items)
 
-    def _effect(self, cue: EffectCue, rate_hz: int, desk: Desk) -> Block:
+    def _effect(self, cue: EffectCue, rate_hz: int, desk: Desk) -> Iterator[Block]:
+        """A sound as it is made; a recording as loud as the voices."""
         if not cue.uri:
             from mixdown.music import sound  # here, as below: most scripts have no music
 
-            return sound(cue.name, cue.parameters, sample_rate_hz=rate_hz, seed=1)
+            yield sound(cue.name, cue.parameters, sample_rate_hz=rate_hz, seed=1)
+            return
         like = Intermediate(self.folder / "effect", sample_rate_hz=rate_hz, channels=1)
         audio = desk.material(Source(uri=cue.uri), like=like).audio
-        return audio.read(0, audio.frames)
+        gain = np.float32(desk.matching_gain(audio, VOICE_LUFS))
+        for block in audio.blocks():
+            yield block * gain
+        desk.discard(audio)  # it is asked for once
 
     def _tags(self) -> dict[str, str]:
         script = self.programme.script

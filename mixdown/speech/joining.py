@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from mixdown.dsp.loudness import LoudnessMeter
+from mixdown.codec.remix import remix
 from mixdown.dsp.processor import Block, run
 from mixdown.dsp.resample import Resampler
 from mixdown.editing.timeline import Clip, mixed
@@ -17,19 +16,19 @@ from mixdown.errors import TooLong
 from mixdown.intermediate import Intermediate
 from mixdown.model import ChapterStart, EffectCue, Gap, Limits, Line, Mark, MusicCue, Pause, Script
 from mixdown.progress import Tick
+from mixdown.speech.levelling import VOICE_LUFS, Levels
 from mixdown.speech.plan import Chunk
 from mixdown.speech.port import Spoken
 from mixdown.speech.timing import SpokenLine, lines_within
-
-#: What every speaker is brought to; the loudness of the master comes later.
-VOICE_LUFS = -23.0
-_LARGEST_GAIN_DB = 20.0
 
 #: Sound begins and ends where it passes this, below full scale once it is at its loudness.
 _SILENCE_DBFS = -50.0
 #: Kept beside it, in seconds: breath before, decay after.
 _HEAD_S, _TAIL_S = 0.02, 0.06
 _FADE_S = 0.005
+
+#: A chunk whose mean is more than this, of full scale, has an offset: it would click, and hide where sound ends.
+_OFFSET = 0.001
 
 #: Pauses between sentences, in seconds.
 PAUSES_S = {
@@ -70,7 +69,7 @@ def performed(
     folder: Path,
     *,
     sample_rate_hz: int,
-    effects: Callable[[EffectCue, int], Block],
+    effects: Callable[[EffectCue, int], Iterable[Block]],
     limits: Limits,
     tick: Tick = lambda _: None,
     name: str = "The script",
@@ -84,44 +83,36 @@ def performed(
     read : callable
         The sound of a chunk by its key.
     folder : Path
-        Scratch: gets `performance.f32`.
+        Scratch: gets `performance.f32`, and nothing else that stays.
     sample_rate_hz : int
         Of the performance.
     effects : callable
-        The sound of a cue at a rate in Hz, shape (frames, 1).
+        The sound of a cue at a rate in Hz, as blocks of any number of channels; asked once for each sound.
     limits : Limits
         How long it may become.
+    tick : callable
+        Told of every frame; what it raises ends the work.
 
     Raises
     ------
     TooLong, ScratchFull
     """
-    voice = Intermediate(folder / "voice.f32", sample_rate_hz=sample_rate_hz, channels=1)
-    levels = _Levels(sample_rate_hz)
+    audio, voice = (
+        Intermediate(folder / name, sample_rate_hz=sample_rate_hz, channels=1)
+        for name in ("performance.f32", "voice.f32")
+    )
+    levels = Levels(sample_rate_hz)
     takes: list[_Take] = []
-    voice.fill(_taken(chunks, read, sample_rate_hz, takes, levels, tick))
-    course = _Course(voice, levels, effects, folder, name, limits)
-    by_item: dict[int, list[tuple[Chunk, _Take]]] = {}
-    for chunk, take in zip(chunks, takes, strict=True):
-        by_item.setdefault(chunk.item, []).append((chunk, take))
-    for index, item in enumerate(script.items):
-        match item:
-            case Pause():
-                course.pause(item.duration_s)
-            case ChapterStart():
-                course.chapter(item.title)
-            case MusicCue():
-                course.music(item)
-            case EffectCue():
-                course.effect(item)
-            case Line():
-                for chunk, take in by_item.get(index, ()):
-                    course.speak(chunk, take)
-    course.close()
-    audio = Intermediate(folder / "performance.f32", sample_rate_hz=sample_rate_hz, channels=1)
-    audio.fill(_ticked(mixed(course.clips, frames=max(1, course.end), channels=1), tick))
-    for spent in (voice, *course.effects):
-        spent.path.unlink()
+    course = _Course(voice, levels, effects, folder, name, limits, tick)
+    complete = False
+    try:
+        voice.fill(_taken(chunks, read, sample_rate_hz, takes, levels, tick))
+        course.run(script, chunks, takes)
+        audio.fill(_ticked(mixed(course.clips, frames=max(1, course.end), channels=1), tick))
+        complete = True
+    finally:
+        for spent in (voice, *course.effects.values(), *(() if complete else (audio,))):
+            spent.path.unlink(missing_ok=True)
     return Performance(audio=audio, lines=tuple(course.lines), marks=tuple(course.marks), cues=tuple(course.cues))
 
 
@@ -130,13 +121,14 @@ class _Course:
     """A performance as it takes shape."""
 
     voice: Intermediate
-    levels: _Levels
-    sound_of: Callable[[EffectCue, int], Block]
+    levels: Levels
+    sound_of: Callable[[EffectCue, int], Iterable[Block]]
     folder: Path
     name: str
     limits: Limits
+    tick: Tick
     clips: list[Clip] = field(default_factory=list)
-    effects: list[Intermediate] = field(default_factory=list)
+    effects: dict[tuple[object, ...], Intermediate] = field(default_factory=dict)
     lines: list[SpokenLine] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     cues: list[tuple[float, MusicCue]] = field(default_factory=list)
@@ -150,11 +142,28 @@ class _Course:
     def rate_hz(self) -> int:
         return self.voice.sample_rate_hz
 
+    def run(self, script: Script, chunks: Sequence[Chunk], takes: Sequence[_Take]) -> None:
+        """Everything in the script, in order."""
+        by_item: dict[int, list[tuple[Chunk, _Take]]] = {}
+        for chunk, take in zip(chunks, takes, strict=True):
+            by_item.setdefault(chunk.item, []).append((chunk, take))
+        for index, item in enumerate(script.items):
+            match item:
+                case Pause():
+                    self.pause(item.duration_s)
+                case ChapterStart():
+                    self.title = item.title
+                case MusicCue():
+                    self.music(item)
+                case EffectCue():
+                    self.effect(item)
+                case Line():
+                    for chunk, take in by_item.get(index, ()):
+                        self.speak(chunk, take)
+        self._silence(self.paused_s or 0.0)
+
     def pause(self, duration_s: float) -> None:
         self.paused_s = (self.paused_s or 0.0) + duration_s
-
-    def chapter(self, title: str) -> None:
-        self.title = title
 
     def music(self, cue: MusicCue) -> None:
         self._silence(self.paused_s or 0.0)
@@ -162,31 +171,38 @@ class _Course:
         self.cues.append((self.end / self.rate_hz, cue))
 
     def effect(self, cue: EffectCue) -> None:
-        samples = self.sound_of(cue, self.rate_hz)
-        audio = Intermediate(
-            self.folder / f"effect-{len(self.effects)}.f32", sample_rate_hz=self.rate_hz, channels=1
-        )
-        audio.fill([samples.mean(axis=1, keepdims=True, dtype=np.float32)])
-        self.effects.append(audio)
+        audio = self._effect(cue)
         self._begin(_BESIDE_AN_EFFECT_S)
         self._lay(Clip(audio=audio, frames=audio.frames, at_frame=self.end))
-        self.behind_effect = True
+        self.behind_heading, self.behind_effect = False, True
+
+    def _effect(self, cue: EffectCue) -> Intermediate:
+        """A sound in one channel, however often it is played."""
+        key = (cue.uri,) if cue.uri else (cue.name, *sorted(cue.parameters.items()))
+        if key not in self.effects:
+            path = self.folder / f"effect-{len(self.effects)}.f32"
+            audio = self.effects[key] = Intermediate(path, sample_rate_hz=self.rate_hz, channels=1)
+            audio.fill(_ticked((remix(block, 1) for block in self.sound_of(cue, self.rate_hz)), self.tick))
+        return self.effects[key]
 
     def speak(self, chunk: Chunk, take: _Take) -> None:
         self._begin(self._gap_s(chunk.lines[0]))
-        fade = min(round(_FADE_S * self.rate_hz), take.frames // 2)
+        gain = self.levels.gain(take.speaker)
+        samples = self.voice.read(take.start_frame, take.frames)
+        first, last = _heard(samples, gain, self.rate_hz)
+        frames = last - first
+        fade = min(round(_FADE_S * self.rate_hz), frames // 2)
         clip = Clip(
             audio=self.voice,
-            start_frame=take.start_frame,
-            frames=take.frames,
+            start_frame=take.start_frame + first,
+            frames=frames,
             at_frame=self.end,
-            gain=self.levels.gain(take.speaker),
+            gain=gain,
             fade_in_frames=fade,
             fade_out_frames=fade,
         )
-        samples = self.voice.read(take.start_frame, take.frames) if len(chunk.lines) > 1 else None
         self.lines += lines_within(
-            chunk.lines, self.end / self.rate_hz, take.frames / self.rate_hz, samples, self.rate_hz
+            chunk.lines, self.end / self.rate_hz, frames / self.rate_hz, samples[first:last], self.rate_hz
         )
         self._lay(clip)
         self.behind_heading, self.behind_effect = chunk.lines[-1].heading, False
@@ -208,38 +224,16 @@ class _Course:
             self.title = None
 
     def _silence(self, duration_s: float) -> None:
-        self.end += round(duration_s * self.rate_hz)
+        self._reach(self.end + round(duration_s * self.rate_hz))
 
     def _lay(self, clip: Clip) -> None:
         self.clips.append(clip)
-        self.end = clip.end_frame
+        self._reach(clip.end_frame)
+
+    def _reach(self, end: int) -> None:
+        self.end = end
         if self.end / self.rate_hz > self.limits.duration_s:
             raise TooLong(f"“{self.name}” would become longer than {self.limits.duration_s / 3600:.1f} hours.")
-
-    def close(self) -> None:
-        self._silence(self.paused_s or 0.0)
-
-
-class _Levels:
-    """The loudness of each speaker, over everything that one says."""
-
-    def __init__(self, sample_rate_hz: int) -> None:
-        self._rate_hz = sample_rate_hz
-        self._meters: dict[str, LoudnessMeter] = {}
-        self._gains: dict[str, float] = {}
-
-    def push(self, speaker: str, samples: Block) -> None:
-        if speaker not in self._meters:
-            self._meters[speaker] = LoudnessMeter(self._rate_hz, 1, true_peak=False)
-        self._meters[speaker].push(samples)
-
-    def gain(self, speaker: str) -> float:
-        """The factor that brings a speaker to `VOICE_LUFS`."""
-        if speaker not in self._gains:
-            loudness_lufs = self._meters[speaker].report().integrated_lufs
-            gain_db = VOICE_LUFS - loudness_lufs if math.isfinite(loudness_lufs) else 0.0
-            self._gains[speaker] = 10.0 ** (max(-_LARGEST_GAIN_DB, min(_LARGEST_GAIN_DB, gain_db)) / 20.0)
-        return self._gains[speaker]
 
 
 def _taken(
@@ -247,17 +241,14 @@ def _taken(
     read: Callable[[str], Spoken],
     sample_rate_hz: int,
     takes: list[_Take],
-    levels: _Levels,
+    levels: Levels,
     tick: Tick,
 ) -> Iterator[Block]:
-    """The sound of every chunk, trimmed, at the rate of the performance."""
+    """The sound of every chunk, without offset, at the rate of the performance."""
     at = 0
     for chunk in chunks:
         spoken = read(chunk.key)
-        samples = _trimmed(spoken.samples, spoken.sample_rate_hz)
-        if spoken.sample_rate_hz != sample_rate_hz:
-            resampler = Resampler(spoken.sample_rate_hz, sample_rate_hz, 1)
-            samples = np.concatenate(list(run([resampler], [samples])))
+        samples = _at_rate(_without_offset(spoken.samples), spoken.sample_rate_hz, sample_rate_hz)
         tick(len(samples))
         speaker = f"{chunk.lines[0].speaker.casefold()}\0{chunk.utterance.voice}"
         levels.push(speaker, samples.copy())
@@ -266,16 +257,24 @@ def _taken(
         yield samples
 
 
-def _trimmed(samples: Block, sample_rate_hz: int) -> Block:
-    """The samples from where they can be heard to where they no longer can."""
-    peak = float(np.abs(samples).max(initial=0.0))
-    # At its loudness, speech peaks at about -6 dBFS: so far below its own peak the threshold lies.
-    heard = np.flatnonzero(np.abs(samples[:, 0]) > peak * 10.0 ** ((_SILENCE_DBFS + 6.0) / 20.0))
-    if not len(heard):
+def _without_offset(samples: Block) -> Block:
+    offset = samples.mean(dtype=np.float64) if len(samples) else 0.0
+    return samples - np.float32(offset) if abs(offset) > _OFFSET else samples
+
+
+def _at_rate(samples: Block, from_hz: int, to_hz: int) -> Block:
+    if from_hz == to_hz or not len(samples):
         return samples
+    return np.concatenate(list(run([Resampler(from_hz, to_hz, 1)], [samples])))
+
+
+def _heard(samples: Block, gain: float, sample_rate_hz: int) -> tuple[int, int]:
+    """From which frame to which a take can be heard; all of it where nothing can."""
+    heard = np.flatnonzero(np.abs(samples[:, 0]) * gain > 10.0 ** (_SILENCE_DBFS / 20.0))
+    if not len(heard):
+        return 0, len(samples)
     first = max(0, int(heard[0]) - round(_HEAD_S * sample_rate_hz))
-    last = min(len(samples), int(heard[-1]) + 1 + round(_TAIL_S * sample_rate_hz))
-    return samples[first:last]
+    return first, min(len(samples), int(heard[-1]) + 1 + round(_TAIL_S * sample_rate_hz))
 
 
 def _ticked(blocks: Iterator[Block], tick: Tick) -> Iterator[Block]:
