@@ -55,7 +55,7 @@ def test_a_file_that_points_elsewhere_is_refused_and_nothing_is_asked(kind: str,
 def test_no_program_is_run_by_a_shell_and_no_pickle_is_read() -> None:
     """No line of ours hands text to a shell or evaluates it: a file's name can be anything."""
     forbidden = re.compile(
-        r"shell=True|os\.system\(|os\.popen\(|\bpickle\.loads?\(|(?<![.\w])(?:eval|exec)\(|yaml\.load\("
+        r"shell=True|os\.system\(|os\.popen\(|\bpickle\.loads?\(|(?<![.\w])(?:eval|exec)\(|yaml\.load\((?!.*Loader=yaml\.BaseLoader\))"
     )
     folders = [folder for name in ("mixdown", "flows", "tasks", "blocks") if (folder := ROOT / name).is_dir()]
     files = [file for folder in folders for file in folder.rglob("*.py")]
