@@ -27,7 +27,7 @@ _SILENCE_DBFS = -50.0
 _HEAD_S, _TAIL_S = 0.02, 0.06
 _FADE_S = 0.005
 
-#: A chunk whose mean is more than this, of full scale, has an offset: it would click, and hide where sound ends.
+#: More than this, of full scale, is an offset: it would click, and hide where sound ends.
 _OFFSET = 0.001
 
 #: Pauses between sentences, in seconds.
@@ -258,8 +258,11 @@ def _taken(
 
 
 def _without_offset(samples: Block) -> Block:
-    offset = samples.mean(dtype=np.float64) if len(samples) else 0.0
-    return samples - np.float32(offset) if abs(offset) > _OFFSET else samples
+    """Speech itself leans to one side, and its silence does not: both have an offset, or there is none."""
+    if not len(samples) or abs(samples.mean(dtype=np.float64)) < _OFFSET:
+        return samples
+    offset = np.float32(np.median(samples))
+    return samples - offset if abs(offset) > _OFFSET else samples
 
 
 def _at_rate(samples: Block, from_hz: int, to_hz: int) -> Block:
