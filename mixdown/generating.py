@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mixdown.speaking import SPEECH_SHARE, Speaker, programme_of
 from mixdown.speech.hearing import Fault, Judged
 from mixdown.speech.joining import Performance
 from mixdown.speech.listening import unheard
-from mixdown.speech.recogniser import missing, recogniser
+from mixdown.speech.recogniser import Ears, missing, recogniser
 from mixdown.studio import Studio
 
 #: Passes over the audio while it is performed, about: joined, scored, written, heard.
@@ -40,9 +40,14 @@ class Generated:
 
 
 def generate(
-    studio: Studio, record: JobRecord, validated: Validated, folder: Path, progress: Progress
+    studio: Studio,
+    record: JobRecord,
+    validated: Validated,
+    folder: Path,
+    progress: Progress,
+    ears: Callable[[], Ears] = recogniser,
 ) -> Generated:
-    """Say a script and write it to one file.
+    """Say a script and write it to one file; `ears` are asked for where it is listened to.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def generate(
     faults: list[Judged] = []
     if _listens(work, programme):
         for attempt in range(1, work.attempts + 1):
-            faults = unheard(performed.audio, performed.lines, recogniser(), programme.script.language, tick)
+            faults = unheard(performed.audio, performed.lines, ears(), programme.script.language, tick)
             if not faults or attempt == work.attempts:
                 break
             speaker.say_again([performed.lines[each.index].line for each in faults], attempt)

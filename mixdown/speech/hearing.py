@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import accumulate
 
 from mixdown.speech.recogniser import Word
 
@@ -58,7 +59,8 @@ def judged(sentences: Sequence[str], heard: Sequence[Word]) -> list[Judged]:
     wanted = [tokens(sentence) for sentence in sentences]
     there = [token for word in heard for token in tokens(word.text)]
     flat = [token for sentence in wanted for token in sentence]
-    found = _heard(flat, there)
+    starts = {0, *accumulate(map(len, wanted))}
+    found = _heard(flat, there, starts)
     faults: list[Judged] = []
     at = 0
     for index, sentence in enumerate(wanted):
@@ -80,12 +82,15 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(letters)
 
 
-def _heard(wanted: Sequence[str], there: Sequence[str]) -> list[bool]:
-    """Of each word whether it was heard, where it stands."""
+def _heard(wanted: Sequence[str], there: Sequence[str], starts: Container[int]) -> list[bool]:
+    """Of each word whether it was heard, where it stands; `starts` is where sentences begin."""
     found = [False] * len(wanted)
+    missing: list[tuple[int, int]] = []
     for what, start, end, first, last in SequenceMatcher(None, wanted, there, autojunk=False).get_opcodes():
         if what == "equal":
             found[start:end] = [True] * (end - start)
+        elif what == "delete":
+            missing.append((start, end))
         elif what == "replace":
             rest = list(there[first:last])
             for place in range(start, end):
@@ -93,7 +98,24 @@ def _heard(wanted: Sequence[str], there: Sequence[str]) -> list[bool]:
                 if near is not None:
                     found[place] = True
                     del rest[: rest.index(near) + 1]
+    for start, end in missing:
+        moved = _moved(wanted, start, end, starts)
+        found[start:end] = [True] * (end - start)
+        found[moved : moved + end - start] = [False] * (end - start)
     return found
+
+
+def _moved(wanted: Sequence[str], start: int, end: int, starts: Container[int]) -> int:
+    """Where words that are missing begin: sentences that begin alike leave a choice, which goes to whole ones."""
+    first, last = start, end
+    while first not in starts and first > 0 and wanted[first - 1] == wanted[last - 1]:
+        first, last = first - 1, last - 1
+    if first in starts:
+        return first
+    first, last = start, end
+    while first not in starts and last < len(wanted) and wanted[first] == wanted[last]:
+        first, last = first + 1, last + 1
+    return first if first in starts else start
 
 
 def _alike(one: str, other: str) -> bool:

@@ -61,6 +61,19 @@ def test_short_sentences_are_not_judged_by_a_misheard_name() -> None:
     assert judged(("Hello, Wojciech.", SENTENCES[0]), heard(f"Hell oh voice tech {SENTENCES[0]}")) == []
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    ["This is sentence number {} of them.", "{} of the chairs were sold on Tuesday.", "We sold chairs in {}."],
+)
+@pytest.mark.parametrize("left_out", range(4))
+def test_sentences_that_are_much_alike_are_told_apart(left_out: int, sentence: str) -> None:
+    """The one that is missing is named, though its neighbors have nearly all of its words."""
+    sentences = [sentence.format(word) for word in ("one", "two", "three", "four")]
+    said = " ".join(each for index, each in enumerate(sentences) if index != left_out)
+
+    assert judged(sentences, heard(said)) == [Judged(left_out, Fault.missing)]
+
+
 def test_nothing_heard_is_everything_missing() -> None:
     """Silence is told."""
     assert judged(SENTENCES, []) == [Judged(index, Fault.missing) for index in range(3)]
