@@ -5,14 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from mixdown.chain import effective_steps, result_key, sources_beside
-from mixdown.findings import Material, Validated
+from mixdown.errors import InvalidScript, TooLong
+from mixdown.findings import Material, SpeechPlan, Validated
 from mixdown.intake import fetched_into, reachable
 from mixdown.model import Advanced, Claim, EffectCue, Generate, JobRecord, Script, Source, Stage
 from mixdown.performing import check_sounds
 from mixdown.programme import planned
+from mixdown.speech.plan import CHARS_PER_S
 from mixdown.storage import material_key, source_key
 from mixdown.strangers import Strangers
 from mixdown.studio import Studio
+
+#: Four bytes for each of the two million characters that a script may have.
+_LARGEST_BYTES = 8 << 20
+
+#: How long speech becomes is only guessed before it is made: what is guessed to be this much longer is too long.
+_SURELY = 2.0
 
 
 def take_in_script(studio: Studio, record: JobRecord, claim: Claim, work: Generate) -> Advanced:
@@ -29,10 +37,11 @@ def take_in_script(studio: Studio, record: JobRecord, claim: Claim, work: Genera
         programme = planned(
             studio.settings,
             work,
-            fetched.path.read_bytes(),
+            _read(fetched.path, spec.filename),
             _lexicon(work, {source.uri: other.path for source, other in others}),
             name=spec.filename,
         )
+        _check_length(studio, programme.plan, spec.filename)
         check_sounds(programme.script, work)
         sounds = sources_of(programme.script)
         others += [
@@ -72,4 +81,24 @@ def sources_of(script: Script) -> list[Source]:
 
 
 def _lexicon(work: Generate, paths: dict[str, Path]) -> tuple[str, bytes] | None:
-    return (work.lexicon.name, paths[work.lexicon.uri].read_bytes()) if work.lexicon else None
+    return (work.lexicon.name, _read(paths[work.lexicon.uri], work.lexicon.name)) if work.lexicon else None
+
+
+def _read(path: Path, name: str) -> bytes:
+    """A file of text, which is held in memory."""
+    with path.open("rb") as file:
+        body = file.read(_LARGEST_BYTES + 1)
+    if len(body) > _LARGEST_BYTES:
+        raise InvalidScript(f"“{name}” has more than {_LARGEST_BYTES:,} bytes: no script is that long.")
+    return body
+
+
+def _check_length(studio: Studio, plan: SpeechPlan, name: str) -> None:
+    """Refuse what would become far too long, before anything of it is said."""
+    longest_s = studio.settings.limits.duration_s
+    expected_s = plan.characters / CHARS_PER_S
+    if expected_s > _SURELY * longest_s:
+        raise TooLong(
+            f"“{name}” has {plan.characters:,} characters to say, about {expected_s / 3600:.0f} hours;"
+            f" at most {longest_s / 3600:.1f} are accepted."
+        )

@@ -253,3 +253,17 @@ def test_sounds_and_recordings_stand_between_sentences(studio: Studio, tmp_path:
     for each in (record, logo):
         before, after = json.loads(attachment(studio, each, "timings.json"))
         assert after["start_s"] - before["end_s"] > 1.0
+
+
+def test_what_would_become_far_too_long_is_refused_before_it_is_said(tmp_path: Path) -> None:
+    """By the number of its letters; and a file that is no script is not read into memory."""
+    studio = open_studio(Settings(home=tmp_path / "home", max_duration_s=5))
+    big = tmp_path / "big.txt"
+    with big.open("wb") as file:
+        file.truncate(1 << 30)
+
+    long = generated(studio, source_of_text("This sentence is said again and again. " * 20))
+    huge = generated(studio, Source(uri=str(big)))
+
+    assert (long.error_code, huge.error_code) == ("too_long", "invalid_script")
+    assert chunks_in(studio) == set()
