@@ -36,7 +36,7 @@ _ALIKE, _FIRST_LAG_S, _LAST_LAG_S, _STUCK_S, _COARSE_HZ = 0.97, 0.04, 0.4, 1.0, 
 #: As flat a spectrum as this (geometric by arithmetic mean) is noise; a hiss lasts 0.1 s in speech.
 _NOISE_FLATNESS, _LONGEST_NOISE_S = 0.3, 0.6
 
-#: In its last moments speech is below this, as a share of its peak; 0.164 is the most that was found (“I”, quickly).
+#: In its last moments speech is below this, as a share of its peak; 0.164 is the most that was found (a quick “I”).
 _CUT, _LAST_S = 0.25, 0.01
 
 _SPOKEN = re.compile(r"[^\W\d_]")
