@@ -228,6 +228,12 @@ class BatchStore:
         with reading(self._engine) as connection:
             return shifts.listed(connection)
 
+    def somebody_there(self, *, lease_s: float, is_alive: Callable[[str], bool]) -> bool:
+        """Whether somebody is at work for whatever comes: a job that belongs to no batch is begun at once."""
+        with reading(self._engine) as connection:
+            now = self._now(connection)
+            return shifts.somebody_there(connection, lease_s=lease_s, is_alive=is_alive, now=now)
+
     # -- outages --------------------------------------------------------------------------------
 
     def outages(self) -> list[Outage]:

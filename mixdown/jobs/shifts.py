@@ -56,6 +56,14 @@ def attended(
     return {shift.batch_id for shift in alive if shift.batch_id is not None}
 
 
+def somebody_there(
+    connection: Connection, *, lease_s: float, is_alive: Callable[[str], bool], now: datetime
+) -> bool:
+    """Whether somebody is at work for whatever comes, and not for one batch alone."""
+    dead = {shift.owner for shift in _dead(connection, lease_s, is_alive, now)}
+    return any(shift.batch_id is None and shift.owner not in dead for shift in listed(connection))
+
+
 def sign_out_dead(
     connection: Connection, *, lease_s: float, is_alive: Callable[[str], bool], now: datetime
 ) -> None:

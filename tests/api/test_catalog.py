@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
 from mixdown import presets
+from mixdown.api import create_app
 from mixdown.model import Step
-from mixdown.studio import Studio
+from mixdown.settings import Settings
+from mixdown.studio import Studio, open_studio
 from tests.api.finished import succeeded
 
 OWN = """
@@ -91,3 +95,26 @@ def test_nothing_to_learn_from(client: TestClient) -> None:
 def test_an_estimate_of_nonsense_is_refused(client: TestClient, asked: dict) -> None:
     """A 422 each time."""
     assert client.post("/v1/estimates", json=asked).status_code == 422
+
+
+def test_voices_are_listed(client: TestClient) -> None:
+    """Engines that speak here, the best first, with what is missing of each; what is free costs nothing."""
+    items = {item["quality"]: item for item in client.get("/v1/voices").json()["items"]}
+
+    assert list(items) == ["studio", "standard", "draft"]
+    assert items["draft"]["available"] is True
+    assert {"en-GB", "de-DE"} <= {voice["language"] for voice in items["draft"]["voices"]}
+    assert all(item["available"] == (item["missing"] == "") for item in items.values())
+
+
+def test_voices_in_the_cloud_are_listed_without_their_keys(tmp_path: Path) -> None:
+    """By the name they are asked for, with their price."""
+    engines = SecretStr('{"mine": {"kind": "openai", "key": "sk-hidden", "price": 0.015}}')
+    studio = open_studio(Settings(home=tmp_path / "home", speech_engines=engines))
+
+    with TestClient(create_app(studio, open_to_all=True)) as client:
+        answer = client.get("/v1/voices")
+
+    [cloud] = [item for item in answer.json()["items"] if item["quality"].startswith("cloud:")]
+    assert (cloud["quality"], cloud["price"]) == ("cloud:mine", 0.015)
+    assert "sk-hidden" not in answer.text

@@ -15,6 +15,8 @@ from mixdown.chain import effective_steps
 from mixdown.errors import UnknownPreset
 from mixdown.estimate import Estimate, PastRuns, Wanted, suffix_of
 from mixdown.model import Enhance, JobSpec, OutputSpec, Preset, Source, Work
+from mixdown.speech.choice import CLOUD, installed
+from mixdown.speech.cloud.facts import facts_from
 from mixdown.step_text import step_kinds
 
 router = APIRouter(tags=["catalog"])
@@ -68,6 +70,31 @@ class Steps(View):
     """Every kind of step there is."""
 
     items: list[StepView]
+
+
+class VoiceView(View):
+    """A voice of an engine."""
+
+    name: str = Field(examples=["en-GB"])
+    language: str = Field(description="BCP 47.", examples=["en-GB"])
+    description: str = Field(examples=["a woman"])
+
+
+class EngineView(View):
+    """What makes speech."""
+
+    quality: str = Field(description="How it is asked for.", examples=["draft"])
+    name: str = Field(examples=["pico"])
+    available: bool = Field(examples=[True])
+    missing: str = Field(description="What is missing, and how to get it; empty: nothing.", examples=[""])
+    price: float = Field(description="Of a thousand characters, in the unit of `max_cost`.", examples=[0.0])
+    voices: list[VoiceView] = Field(description="Empty where only a server knows them.")
+
+
+class Voices(View):
+    """Everything that speaks here."""
+
+    items: list[EngineView]
 
 
 class EstimateItem(BaseModel):
@@ -127,6 +154,32 @@ def get_preset(
     except UnknownPreset as error:
         raise HTTPException(404, error.message) from error
     return PresetView.of(found, shipped=name in presets.names())
+
+
+@router.get("/v1/voices", summary="List engines and voices", responses=problems())
+def list_voices(desk: TheDesk, _: Reader) -> Voices:
+    """Every engine of speech and its voices: those that speak here, the best first, then those in the cloud."""
+    settings = desk.studio.settings
+    config = settings.speech_engines
+    items = [
+        EngineView(
+            quality=each.quality,
+            name=each.name,
+            available=each.available,
+            missing=each.why_not,
+            price=0.0,
+            voices=[
+                VoiceView(name=voice.name, language=voice.language, description=voice.description)
+                for voice in each.voices
+            ],
+        )
+        for each in installed(settings.effective_voices)
+    ]
+    for name, facts in sorted(facts_from(config.get_secret_value() if config else None).items()):
+        quality = f"{CLOUD}{name}"
+        more = {"available": True, "missing": "", "price": facts.price, "voices": []}
+        items.append(EngineView(quality=quality, name=quality, **more))
+    return Voices(items=items)
 
 
 @router.get("/v1/steps", summary="List kinds of step", responses=problems())

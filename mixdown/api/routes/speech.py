@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from contextlib import suppress
 from enum import StrEnum
-from typing import Any
-from uuid import UUID
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -20,16 +22,21 @@ from mixdown.api.files import handed_out
 from mixdown.api.problems import problem
 from mixdown.api.requested import GenerateParameters
 from mixdown.api.results import File
-from mixdown.errors import EngineUnavailable
+from mixdown.api.views import JobView, job_url
+from mixdown.errors import EngineUnavailable, IllegalTransition
 from mixdown.model import AudioFormat, JobRecord, Source, Status
+from mixdown.owner import is_alive
 from mixdown.scripts import source_of_text
 
 router = APIRouter(prefix="/v1/audio", tags=["speech"])
 
 #: What OpenAI takes at once.
 _LONGEST_CHARS = 4096
-#: How long somebody is kept waiting, and how often we look, in seconds.
-_PATIENCE_S, _LOOK_S = 300.0, 0.1
+#: How long somebody is kept waiting, how often we look, and how often whether anybody is at work, in seconds.
+_PATIENCE_S, _LOOK_S, _ATTENDED_S = 300.0, 0.1, 2.0
+
+#: `Prefer: wait=5` (RFC 7240), among others.
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 #: OpenAI's names for models: the best that is installed here. Other names are qualities of ours.
 _THEIR_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
@@ -90,17 +97,43 @@ _AUDIO: dict[str, Any] = {
     "/speech",
     summary="Say a text",
     response_class=Response,
-    responses={200: _AUDIO, **problems(400, 413, 415)},
+    responses={
+        200: _AUDIO,
+        202: {
+            "model": JobView,
+            "description": "It takes longer than `Prefer: wait`; `Location` is its job.",
+        },
+        **problems(400, 413, 415),
+    },
 )
-async def create_speech(asked: SpeechRequest, desk: TheDesk, caller: Writer) -> Response:
-    """Say a text and answer with the audio, mastered like any other job. What was said once is at hand at once."""
+async def create_speech(
+    asked: SpeechRequest,
+    request: Request,
+    desk: TheDesk,
+    caller: Writer,
+    prefer: Annotated[
+        str | None,
+        Header(max_length=1000, description="`wait=N`: 202 after N seconds; at most 300.", examples=["wait=30"]),
+    ] = None,
+) -> Response:
+    """Say a text and answer with the audio, mastered like any other job.
+
+    503 at once where nobody is at work. Who goes away while it is made has it called off.
+    """
+    wished = _WAIT.search(prefer or "")
+    patience_s = min(_PATIENCE_S, float(wished[1])) if wished else _PATIENCE_S
 
     def ask() -> JobRecord:
         spec = asking.spec_of(desk, _parameters(asked))
-        return asking.ask_job(desk, caller, asking.at_address(desk, _source(asked), spec), None)
+        place = asking.at_address(desk, _source(asked), spec)
+        _demand_somebody(desk)
+        return asking.ask_job(desk, caller, place, None)
 
     record = await run_in_threadpool(ask)
-    record = await _ended(desk, record.id)
+    record = await _followed(request, desk, record, patience_s)
+    if not record.status.ended:
+        body = JobView.of(record).model_dump(mode="json")
+        return JSONResponse(body, 202, {"location": job_url(record.id), "retry-after": "2"})
     return await run_in_threadpool(_answer, desk, record, asked.response_format)
 
 
@@ -120,16 +153,38 @@ def _parameters(asked: SpeechRequest) -> GenerateParameters:
     return parameters
 
 
-async def _ended(desk: Desk, job_id: UUID) -> JobRecord:
-    """The job, when it has ended."""
-    until_s = time.monotonic() + _PATIENCE_S
-    while True:
-        record = await run_in_threadpool(desk.studio.jobs.get, job_id)
-        if record.status.ended:
-            return record
-        if time.monotonic() > until_s:
-            raise EngineUnavailable("Nobody has said this yet: is a worker running? Ask again for the same text.")
-        await asyncio.sleep(_LOOK_S)
+def _demand_somebody(desk: Desk) -> None:
+    """EngineUnavailable where nobody would begin the job."""
+    studio = desk.studio
+    if not studio.jobs.somebody_there(lease_s=studio.settings.lease_s, is_alive=is_alive):
+        raise EngineUnavailable("Nobody works on jobs here: start mixdown serve.")
+
+
+async def _followed(request: Request, desk: Desk, record: JobRecord, patience_s: float) -> JobRecord:
+    """The job as it ended, or as it stands when patience has; called off where its client goes away."""
+    began_s = time.monotonic()
+    attended_s = began_s + _ATTENDED_S
+    try:
+        while not record.status.ended and time.monotonic() < began_s + patience_s:
+            if await request.is_disconnected():
+                await run_in_threadpool(_call_off, desk, record)
+                break
+            if record.status is Status.queued and time.monotonic() > attended_s:
+                await run_in_threadpool(_demand_somebody, desk)
+                attended_s = time.monotonic() + _ATTENDED_S
+            await asyncio.sleep(_LOOK_S)
+            glance = await desk.glances.at(record.id)
+            record = glance.record if glance else record
+    except EngineUnavailable:
+        await run_in_threadpool(_call_off, desk, record)
+        raise
+    return await run_in_threadpool(desk.studio.jobs.get, record.id)
+
+
+def _call_off(desk: Desk, record: JobRecord) -> None:
+    """Cancel a job for which nobody waits any more; what of it was said is kept."""
+    with suppress(IllegalTransition):  # it has just ended
+        desk.studio.jobs.cancel(record.id)
 
 
 def _answer(desk: Desk, record: JobRecord, wanted: ResponseFormat) -> Response:
