@@ -187,5 +187,5 @@ def _png(shades: NDArray[np.uint8]) -> bytes:
     image.putpalette([0, 0, 0, *colours])
     opacities = [round(255 * step / _SHADES) for step in range(1, _SHADES + 1)]
     file = io.BytesIO()
-    image.save(file, "PNG", bits=4, optimize=True, transparency=bytes([0, *opacities * 3]))
+    image.save(file, "PNG", bits=4, compress_level=6, transparency=bytes([0, *opacities * 3]))
     return file.getvalue()

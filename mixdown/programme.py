@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from mixdown.errors import NoSuchEngine
 from mixdown.findings import SpeechPlan
@@ -51,13 +53,10 @@ def planned(
     script = _read(work, body, lexicon, name)
     opened = _opened(settings, work.quality, script.language)
     engine = opened.engine
-    quality = {each.name: each.quality for each in installed(settings.effective_voices)}.get(
-        engine.name, engine.name
-    )
     chunks = chunks_of(script, engine, voice=work.voice, cast=work.cast, rate=work.rate)
     parts = len(groups_of(chunks))
     plan = SpeechPlan(
-        quality=quality,
+        quality=_local_qualities(settings.effective_voices).get(engine.name, engine.name),
         engine=engine.name,
         identity=engine.identity,
         origin=engine.origin,
@@ -102,7 +101,19 @@ def _read(work: Generate, body: bytes, lexicon: tuple[str, bytes] | None, name: 
     )
 
 
+@cache
+def _local_qualities(models_folder: Path) -> dict[str, str]:
+    """The quality of each engine that speaks here: files are looked at, and every script asks."""
+    return {each.name: each.quality for each in installed(models_folder)}
+
+
+@cache
+def _cloud(config: str | None) -> Mapping[str, Callable[[], Engine]]:
+    """Engines elsewhere, each opened once."""
+    return cloud_engines(config)
+
+
 def _opened(settings: Settings, quality: str, language: str) -> Opened:
-    engines = settings.speech_engines.get_secret_value() if settings.speech_engines else None
-    cloud: Mapping[str, Callable[[], Engine]] = cloud_engines(engines)
-    return open_engine(quality, language=language, models_folder=settings.effective_voices, cloud=cloud)
+    config = settings.speech_engines.get_secret_value() if settings.speech_engines else None
+    models_folder = settings.effective_voices
+    return open_engine(quality, language=language, models_folder=models_folder, cloud=_cloud(config))

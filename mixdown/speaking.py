@@ -82,6 +82,11 @@ class Speaker:
             return
         # An engine of this machine speaks in one thread for each part: other parts have the other cores.
         at_once = self.programme.engine.at_once if self.programme.engine.origin else 1
+        if at_once == 1:
+            for number, chunk in enumerate(missing, len(chunks) - len(missing)):
+                self.progress(number / len(chunks))
+                self._say(chunk)
+            return
         with ThreadPoolExecutor(min(at_once, len(missing)), thread_name_prefix="speak") as pool:
             futures = {pool.submit(self._say, chunk) for chunk in missing}
             try:
