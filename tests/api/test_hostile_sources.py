@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
+from mixdown.model import Status
+from mixdown.runner import run_jobs
 from mixdown.studio import Studio
 
 
@@ -48,3 +52,52 @@ def test_a_job_of_a_client_is_marked(client: TestClient, studio: Studio) -> None
 
     [job] = studio.jobs.list(limit=2)
     assert job.spec.from_outside
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"lexicon": {"uri": "/etc/passwd"}}, "source_forbidden"),
+        ({"music": {"source": {"uri": "http://169.254.169.254/"}}}, "address_refused"),
+    ],
+)
+def test_what_a_script_needs_is_held_to_the_same(
+    client: TestClient, studio: Studio, parameters: dict[str, Any], code: str
+) -> None:
+    """A lexicon and music are places, too."""
+    asked = {"source": {"text": "Hello."}, "parameters": {"kind": "generate", **parameters}}
+
+    answer = client.post("/v1/jobs", json=asked)
+
+    assert answer.json()["code"] == code
+    assert studio.jobs.list(limit=1) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("file:///etc/passwd", "source_forbidden"),
+        ("/etc/passwd", "source_forbidden"),
+        ("http://169.254.169.254/", "address_refused"),
+        ("s3://somebody/talk.wav", "source_forbidden"),
+    ],
+)
+def test_what_a_script_itself_names_is_refused_when_it_is_read(
+    client: TestClient, studio: Studio, address: str, code: str
+) -> None:
+    """Only reading it tells which recordings it plays: its job fails, and nothing is fetched."""
+    script = f"<speak>Before. <audio src='{address}'/> After.</speak>"
+    asked = {"source": {"text": script}, "parameters": {"kind": "generate", "form": "ssml", "quality": "draft"}}
+    accepted = client.post("/v1/jobs", json=asked)
+    assert accepted.status_code == 202, accepted.text
+
+    [job] = run_jobs(studio, [UUID(accepted.json()["id"])])
+
+    assert (job.status, job.error_code) == (Status.failed, code)
+
+
+def test_a_text_is_no_recording(client: TestClient) -> None:
+    """It is said at the door."""
+    answer = client.post("/v1/jobs", json={"source": {"text": "Hello."}})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
