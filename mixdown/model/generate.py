@@ -25,7 +25,7 @@ class Listening(StrEnum):
     """What is done to find out whether everything was said."""
 
     off = "off"  #: Only the signal of each chunk is checked.
-    auto = "auto"  #: A recogniser listens where one is installed and the text is long enough.
+    auto = "auto"  #: A recogniser listens where one is installed, but not to `draft`, which leaves nothing out.
     on = "on"  #: A recogniser has to listen; without one the job fails.
 
 
