@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mixdown import telemetry
 from mixdown.errors import (
@@ -32,6 +33,7 @@ from mixdown.model import (
     Claim,
     Deferred,
     Failed,
+    Generate,
     JobRecord,
     JobResult,
     Outage,
@@ -52,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 #: How long finished work waits in memory for its neighbors, before it is written down, in seconds.
 _WRITE_EVERY_S = 2.0
+
+#: Attachments that are delivered with a master.
+_CAPTIONS = (".srt", ".vtt")
 
 #: How long finished work is kept while the database is away, in seconds: to make it again may take longer.
 _HOLD_S = 120.0
@@ -242,6 +247,7 @@ def store(studio: Studio, record: JobRecord, claim: Claim) -> Succeeded:
     validated = Validated.of(record.work["validated"])
     result = _earlier(studio, validated) if validated.already_made else _promoted(studio, record, validated)
     result = replace(result, renditions=tuple(_named(studio, record, master) for master in result.renditions))
+    _deliver_captions(studio, record, result)
     now = datetime.now(UTC)
     ended = replace(record, status=Status.succeeded, result=result, finished_at=now)
     return Succeeded(claim=claim, result=result, deliveries=tuple(deliveries_for(ended, now)))
@@ -295,6 +301,16 @@ def _named(studio: Studio, record: JobRecord, master: Rendition) -> Rendition:
     filename = delivered_name(record.spec.filename, master)
     uri = studio.objects.copy_out(master.object, record.spec.deliver_to, filename)
     return replace(master, delivered_uri=uri)
+
+
+def _deliver_captions(studio: Studio, record: JobRecord, result: JobResult) -> None:
+    """Captions beside the master, under the script's own name, where a copy was asked for: players look there."""
+    if record.spec.deliver_to is not None and isinstance(record.spec.work, Generate):
+        for each in result.attachments:
+            suffix = Path(each.name).suffix
+            if suffix in _CAPTIONS:
+                name = safe_stem(record.spec.filename) + suffix
+                studio.objects.copy_out(each.object, record.spec.deliver_to, name)
 
 
 def delivered_name(filename: str, master: Rendition) -> str:

@@ -267,3 +267,14 @@ def test_what_would_become_far_too_long_is_refused_before_it_is_said(tmp_path: P
 
     assert (long.error_code, huge.error_code) == ("too_long", "invalid_script")
     assert chunks_in(studio) == set()
+
+
+def test_captions_are_delivered_beside_the_master(studio: Studio, tmp_path: Path) -> None:
+    """Under the script's own name: players find them there."""
+    defaults = Defaults(work=DRAFT, outputs=(OutputSpec(format="mp3"),), deliver_to=str(tmp_path / "out"))
+    [(spec, _)] = script_requests([source_of_text("Welcome.", "show.txt")], defaults)
+
+    [record] = run_jobs(studio, [each.id for each in submit(studio, [spec])])
+
+    assert record.status is Status.succeeded, record.error_detail
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["show.mp3", "show.srt", "show.vtt"]
