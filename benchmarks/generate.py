@@ -25,7 +25,7 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sentences import FIFTY, script
+from sentences import FIFTY, products, script
 
 from mixdown.dsp.processor import run
 from mixdown.dsp.resample import Resampler
@@ -262,10 +262,8 @@ def rows(number: int) -> Iterator[Row]:
     """Product rows a second."""
     with tempfile.TemporaryDirectory(prefix="mixdown-rows-") as home:
         folder = Path(home)
-        said = script(number * 110).replace("\n\n", " ").replace(". ", ".\n").split("\n")[:number]
-        lines = [f"P{index},{line[:-1].replace(',', '')}" for index, line in enumerate(said)]
-        (folder / "rows.csv").write_text("sku,line\n" + "\n".join(lines))
-        (folder / "row.j2").write_text("{{ line }}.")
+        (folder / "rows.csv").write_text("sku,name,colour,price\n" + "\n".join(products(number)))
+        (folder / "row.j2").write_text("The {{ name }} in {{ colour }} is here, for {{ price }} dollars.")
         command = [sys.executable, "-m", "mixdown.cli", "generate", "--rows", "rows.csv", "--template", "row.j2"]
         command += ["--quality", "draft", "--json"]
         env = {**os.environ, "MIXDOWN_HOME": f"{home}/home"}

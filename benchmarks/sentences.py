@@ -92,3 +92,11 @@ def script(characters: int) -> str:
             break
     said = list(seen)
     return "\n\n".join(" ".join(said[start : start + 5]) for start in range(0, len(said), 5))
+
+
+def products(number: int) -> list[str]:
+    """So many rows of a shop: article, name, colour, price; no two alike."""
+    kinds = "lamp,chair,table,jacket,backpack,bottle,clock,kettle,mirror,notebook".split(",")
+    makes = "classic,compact,folding,garden,summer,travel,winter,wooden,office,vintage".split(",")
+    colours = "black,blue,green,grey,red,white,yellow".split(",")
+    return [f"P{n},{makes[n // 10 % 10]} {kinds[n % 10]},{colours[n % 7]},{19 + n // 3}" for n in range(number)]
