@@ -96,7 +96,7 @@ def script(characters: int) -> str:
 
 def products(number: int) -> list[str]:
     """So many rows of a shop: article, name, colour, price; no two alike."""
-    kinds = "lamp,chair,table,jacket,backpack,bottle,clock,kettle,mirror,notebook".split(",")
-    makes = "classic,compact,folding,garden,summer,travel,winter,wooden,office,vintage".split(",")
-    colours = "black,blue,green,grey,red,white,yellow".split(",")
+    kinds = ["lamp", "chair", "table", "jacket", "backpack", "bottle", "clock", "kettle", "mirror", "notebook"]
+    makes = ["classic", "compact", "folding", "garden", "summer", "travel", "winter", "wooden", "office", "vintage"]
+    colours = ["black", "blue", "green", "grey", "red", "white", "yellow"]
     return [f"P{n},{makes[n // 10 % 10]} {kinds[n % 10]},{colours[n % 7]},{19 + n // 3}" for n in range(number)]
