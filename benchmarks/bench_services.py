@@ -142,10 +142,10 @@ class Services:
             _end(server)
 
     @contextmanager
-    def serving(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """An idle `mixdown serve`: the address of its API, and its environment."""
+    def serving(self, **more: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """An idle `mixdown serve`: the address of its API, and its environment, with more in it if need be."""
         port = steady_port()
-        env = self.environment("served", prefect=False)
+        env = self.environment("served", prefect=False) | more
         command = [sys.executable, "-m", "mixdown.cli", "serve", "--port", str(port), "--no-api"]
         with (self.folder / "serve.log").open("wb") as log:
             server = subprocess.Popen(command, env=env, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
