@@ -128,7 +128,7 @@ def _shared(studio: Studio, asked: Sequence[Asked]) -> list[Asked]:
     local = [each for each in asked if each.key not in known and path_of(each.spec.source.uri) is not None]
     copies = share(studio, [each.spec.source for each in local])
     shared = {
-        each.key: replace(each, spec=each.spec.model_copy(update={"source": copy}), origin="")
+        each.key: replace(each, spec=each.spec.model_copy(update={"source": copy}), origin=_origin(studio, copy))
         for each, copy in zip(local, copies, strict=True)
         if copy is not each.spec.source  # one that cannot be read stays what it is: its job tells
     }

@@ -225,7 +225,7 @@ def _asked(studio: Studio, caller: Caller, wanted: Wanted, key: str) -> Asked:
         return asked_of(studio, spec, item, key, caller.key_id)
     item = Item(source=uploads.store(studio, wanted.what), size_bytes=wanted.what.size_bytes)
     spec = wanted.spec.model_copy(update={"source": item.source})
-    return replace(asked_of(studio, spec, item, key, caller.key_id), origin="")  # where results lie, not elsewhere
+    return asked_of(studio, spec, item, key, caller.key_id)
 
 
 def _beside(parameters: AnyParameters) -> list[Source]:

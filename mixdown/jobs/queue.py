@@ -100,6 +100,9 @@ def take(
     if closed is None:
         return None
     chosen = _chosen(connection, batch_id, host, closed, probe, 1 if probe else most_jobs, now)
+    if probe and "://" in probe and not chosen:  # none of ours needs what is to be tried: others will, and we go on
+        closed, probe = closed | {probe}, None
+        chosen = _chosen(connection, batch_id, host, closed, None, most_jobs, now)
     jobs = _cut([(row.id, row.size_bytes) for row in chosen if row.deaths < _SUSPECT_DEATHS], work_bytes)
     jobs = jobs or [row.id for row in chosen[:1]]
     if not jobs:

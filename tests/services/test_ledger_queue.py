@@ -225,6 +225,18 @@ def test_others_are_served_meanwhile(store: JobStore) -> None:
     assert {store.get(c.job_id).origin for c in taken_by(store, batch_id).claims} == {"https://example.com"}
 
 
+def test_what_no_job_of_a_batch_needs_is_not_tried_by_it(store: JobStore, clock: Clock) -> None:
+    """When it is time to see whether a server is back, a batch that has no job for it goes on as ever."""
+    gone = batch_of(store, 5, tag="gone", origin="https://example.org")
+    down(store, gone, "https://example.org")
+    store.cancel_batch(gone)
+    batch_id = batch_of(store, 4, tag="other")
+
+    clock.advance(6)
+
+    assert len(taken_by(store, batch_id).claims) == 4
+
+
 def test_without_a_store_nothing_is_begun(store: JobStore, clock: Clock) -> None:
     """Results have to go somewhere: while the store is down no job is taken, then one to try."""
     batch_id = batch_of(store, 9)
