@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 #: A sign of life for listeners and what lies between.
 HEARTBEAT_S = 15.0
 
-#: Messages kept for a listener; one that is further behind is cut, comes again and reads the log.
+#: Messages kept for a listener, beside what lies in its connection; with more it is cut, and reads the log again.
 MOST_WAITING = 4096
 
 #: How often it is looked how things stand.
