@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from mixdown.chain import effective_steps, result_key, sources_beside
-from mixdown.errors import InvalidScript, TooLong
+from mixdown.errors import InvalidScript, NoSuchEngine, TooLong
 from mixdown.findings import Material, SpeechPlan, Validated
 from mixdown.intake import fetched_into, reachable
-from mixdown.model import Advanced, Claim, EffectCue, Generate, JobRecord, Script, Source, Stage
+from mixdown.model import Advanced, Claim, EffectCue, Generate, JobRecord, Listening, Script, Source, Stage
 from mixdown.performing import check_sounds
 from mixdown.programme import planned
 from mixdown.speech.plan import CHARS_PER_S
+from mixdown.speech.recogniser import missing
 from mixdown.storage import material_key, source_key
 from mixdown.strangers import Strangers
 from mixdown.studio import Studio
@@ -27,6 +28,8 @@ def take_in_script(studio: Studio, record: JobRecord, claim: Claim, work: Genera
     """Fetch and read a script, choose its engine, plan what is to be said, and find out if it is done already."""
     spec = record.spec
     steps = effective_steps(work)
+    if work.listening is Listening.on and (why_not := missing()):
+        raise NoSuchEngine(f"There is no recogniser here. {why_not}")
     with studio.workspace() as folder:
         strangers = Strangers(studio.settings, studio.objects) if spec.from_outside else None
         fetched = fetched_into(studio, spec.source, folder / "source", strangers)

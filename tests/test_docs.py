@@ -52,6 +52,9 @@ def _help(*words: str) -> str:
 @pytest.fixture
 def desk(tmp_path: Path) -> dict[str, str]:
     """A user's folder with the recordings that the README speaks of; returns the environment to use it in."""
+    (tmp_path / "story.md").write_text("# The keys\n\nNobody knows where they have gone.\n")
+    (tmp_path / "products.csv").write_text("sku,name\nA1,Lamp\n")
+    (tmp_path / "product.j2").write_text("{{ name }} is new.")
     for name in ("talk.wav", "interview.wav", "recordings/one.wav", "recordings/two.wav"):
         recording(tmp_path / name, seconds=1.0, seed=len(name))
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MIXDOWN_", "PREFECT_"))}
