@@ -38,6 +38,7 @@ class Tally:
     waits_s: list[float] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     ids: list[str] = field(default_factory=list)
+    refused: list[dict[str, object]] = field(default_factory=list)  #: what had no success, and when
     drifts_s: list[float] = field(default_factory=list)  #: by how much this process was woken too late
 
     def said(self, control: Tally) -> dict[str, object]:
@@ -52,6 +53,7 @@ class Tally:
             "live_p50_s": share(control.waits_s, 0.5),
             "live_p99_s": share(control.waits_s, 0.99),
             "ids": self.ids,
+            "refused": self.refused,
         }
 
 
@@ -72,6 +74,8 @@ class Connection:
 
     async def ask(self, method: str, path: str, body: bytes = b"", media_type: str = "") -> tuple[int, bytes]:
         """Status and body of the answer."""
+        if self._streams is not None and (self._streams[0].at_eof() or self._streams[0].exception()):
+            self.close()  # the server hung up between two requests: no client would ask there
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
@@ -113,12 +117,22 @@ def _form(kib: int) -> bytes:
     ).encode() + (_clip(kib) + f"\r\n--{_BOUNDARY}--\r\n".encode())
 
 
+def _problem(answer: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        return {}
+    return {"code": found.get("code"), "retryable": found.get("retryable")}
+
+
 async def _client(given: argparse.Namespace, tally: Tally, begins_s: float, paths: list[str]) -> None:
     headers = {"authorization": f"Bearer {given.key}"} if given.key else {}
     connection = Connection(given.url, headers)
     due_s = begins_s + random.random() * given.every_s
     while due_s < begins_s + given.for_s:
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        sent_s = time.time()
+        problem: dict[str, object] = {}
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 if given.what == "submit":
@@ -126,13 +140,18 @@ async def _client(given: argparse.Namespace, tally: Tally, begins_s: float, path
                     status, answer = await connection.ask("POST", "/v1/jobs", _form(given.kib), media_type)
                 else:
                     status, answer = await connection.ask("GET", random.choice(paths))
-            tally.answers[str(status)] += 1
+            outcome = str(status)
             if given.what == "submit" and status in (200, 202):
                 tally.ids.append(json.loads(answer)["id"])
+            elif status >= 400:
+                problem = _problem(answer)
             tally.waits_s.append(time.monotonic() - due_s)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-            tally.answers[type(error).__name__] += 1
+            outcome = type(error).__name__
             connection.close()
+        tally.answers[outcome] += 1
+        if not outcome.startswith("2"):
+            tally.refused.append({"sent_s": sent_s, "answered_s": time.time(), "as": outcome, **problem})
         due_s += given.every_s
 
 
