@@ -34,8 +34,22 @@ def _said(pico: Pico, text: str, voice: str = "en-GB", rate: float = 1.0) -> Spo
     return pico.speak(Utterance(text=text, voice=voice, rate=rate))
 
 
-def _children(of: int | None = None) -> list[psutil.Process]:
+def _speakers(of: int | None = None) -> list[psutil.Process]:
     return [each for each in psutil.Process(of).children() if "pico_speaker" in " ".join(each.cmdline())]
+
+
+#: Children of engines that other tests of this process have opened.
+_OF_OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    _OF_OTHERS.clear()
+    _OF_OTHERS.update(each.pid for each in _speakers())
+
+
+def _children(of: int | None = None) -> list[psutil.Process]:
+    return [each for each in _speakers(of) if each.pid not in _OF_OTHERS]
 
 
 def test_the_same_samples_whatever_was_said_before(pico: Pico) -> None:
