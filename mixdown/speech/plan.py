@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ from mixdown.speech.port import Engine, Utterance
 #: Speech in a group, and how much text that is, about.
 GROUP_S = 60.0
 CHARS_PER_S = 15.0
+#: A script that makes fewer groups than this is cut finer, down to this length.
+_MANY_GROUPS = 8
+_SHORT_GROUP_S = 15.0
 
 #: Raised by one whenever the same utterance gives other samples for reasons of ours.
 _EDITION = 1
@@ -62,20 +66,22 @@ def chunks_of(script: Script, engine: Engine, *, voice: str = "", cast: dict[str
 
 
 def groups_of(chunks: Sequence[Chunk]) -> list[tuple[Chunk, ...]]:
-    """The chunks in groups of about `GROUP_S`; each key is in one of them only."""
-    groups: list[tuple[Chunk, ...]] = []
-    group: list[Chunk] = []
-    length_s, seen = 0.0, set[str]()
-    for chunk in chunks:
-        if chunk.key in seen:
-            continue
-        seen.add(chunk.key)
-        if group and length_s + chunk.expected_s > GROUP_S:
-            groups.append(tuple(group))
-            group, length_s = [], 0.0
-        group.append(chunk)
-        length_s += chunk.expected_s
-    return [*groups, tuple(group)]
+    """The chunks in groups of about the same length, at most `GROUP_S` or so; each key is in one of them only.
+
+    What is longer than one group makes several: with few long ones a core would wait for another at the end.
+    """
+    distinct = list({chunk.key: chunk for chunk in chunks}.values())
+    total_s = sum(chunk.expected_s for chunk in distinct)
+    if total_s <= GROUP_S:
+        return [tuple(distinct)]
+    number = math.ceil(total_s / min(GROUP_S, max(_SHORT_GROUP_S, total_s / _MANY_GROUPS)))
+    groups: dict[int, list[Chunk]] = {}
+    at_s = 0.0
+    for chunk in distinct:
+        middle_s = at_s + chunk.expected_s / 2
+        groups.setdefault(int(middle_s / total_s * number), []).append(chunk)
+        at_s += chunk.expected_s
+    return [tuple(group) for group in groups.values()]
 
 
 class _Voices:

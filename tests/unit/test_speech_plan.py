@@ -165,4 +165,22 @@ def test_groups_are_about_a_minute_and_hold_each_key_once(lengths: list[int]) ->
     keys = [chunk.key for group in groups for chunk in group]
     assert len(keys) == len(set(keys))
     assert set(keys) == {chunk.key for chunk in chunks}
-    assert all(sum(chunk.expected_s for chunk in group) <= GROUP_S for group in groups)
+    longest_s = max(chunk.expected_s for chunk in chunks)
+    assert all(sum(chunk.expected_s for chunk in group) <= GROUP_S + longest_s for group in groups)
+
+
+def test_a_script_of_some_minutes_makes_groups_of_the_same_length() -> None:
+    """Nobody waits at the end for whoever has a group more: three groups on two cores take two turns."""
+    chunks = planned(script(*(line(f"{number:03} " + "x" * 71) for number in range(36))), Reader())
+
+    lengths_s = [sum(chunk.expected_s for chunk in group) for group in groups_of(chunks)]
+
+    assert len(lengths_s) == 8
+    assert max(lengths_s) - min(lengths_s) <= chunks[0].expected_s
+
+
+def test_a_script_of_less_than_a_minute_is_one_group() -> None:
+    """A batch of short ones keeps every core busy as it is."""
+    chunks = planned(script(*(line(f"{number} " + "x" * 100) for number in range(8))), Reader())
+
+    assert groups_of(chunks) == [tuple(chunks)]
