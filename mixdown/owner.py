@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -19,8 +20,7 @@ def this_process(work: str = "") -> str:
     `work` names one of several independent pieces of work in it, so that each holds its own claims:
     ``host:boot:pid:start#work``.
     """
-    pid = os.getpid()
-    name = f"{socket.gethostname()}:{_boot()}:{pid}:{_started(pid)}"
+    name = _own_name()
     return f"{name}#{work}" if work else name
 
 
@@ -40,6 +40,16 @@ def is_alive(owner: str) -> bool:
     if not psutil.pid_exists(int(pid)):
         return False
     return _started(int(pid)) in (started, "")
+
+
+@cache
+def _own_name() -> str:
+    """Looked up once: each file that is written carries it."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{_boot()}:{pid}:{_started(pid)}"
+
+
+os.register_at_fork(after_in_child=_own_name.cache_clear)
 
 
 def _boot() -> str:

@@ -36,6 +36,22 @@ def test_this_process_lives() -> None:
     assert is_alive(this_process())
 
 
+def test_a_child_that_was_forked_has_a_name_of_its_own() -> None:
+    """What its parent was called says nothing of whether the child lives."""
+    ours, (reader, writer) = this_process(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, this_process().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    name = os.read(reader, 1000).decode()
+
+    assert name.split(":")[2] == str(child)
+    assert name != ours
+    assert not is_alive(name)
+
+
 def test_a_name_has_four_parts() -> None:
     """Host, boot, process id and start: enough to tell two processes of one id apart."""
     host, boot, pid, start = this_process().split(":")
