@@ -15,7 +15,7 @@ from rich.table import Table
 
 from mixdown.cli.groups import asked_for_json
 from mixdown.cli.shared import AsJson, err, in_sentences, out, print_json
-from mixdown.errors import InvalidRequest, InvalidScript, UnknownVoice
+from mixdown.errors import InvalidRequest, InvalidScript, TooExpensive, UnknownVoice
 from mixdown.model import AudioFormat, OutputSpec
 from mixdown.settings import Settings
 
@@ -126,6 +126,9 @@ def try_out(
         engine, voice = _voice(name, language)
         if len(text) > engine.longest_chars:
             raise InvalidScript(f"{engine.name} says {engine.longest_chars} characters at once, and no more.")
+        cost, most = engine.price * len(text) / 1000, Settings().max_cost
+        if most is not None and cost > most:
+            raise TooExpensive(f"This costs {cost:.4g}: more than the {most:g} of MIXDOWN_MAX_COST.")
         spoken = engine.speak(Utterance(text=text, voice=voice, language=language, rate=rate))
         output = OutputSpec(format=_TRIED_AS[file.suffix.lower()])
         try:
@@ -134,7 +137,8 @@ def try_out(
         except OSError as error:
             raise InvalidRequest(f"{file.name} cannot be written: {error.strerror}.") from error
     seconds = len(spoken.samples) / spoken.sample_rate_hz
-    out.print(f"{engine.name}, {voice}: {seconds:.1f} s in {file}", markup=False, highlight=False)
+    paid = f", for {cost:.4g}" if cost else ""
+    out.print(f"{engine.name}, {voice}: {seconds:.1f} s in {file}{paid}", markup=False, highlight=False)
 
 
 def _voice(name: str, language: str) -> tuple[Engine, str]:

@@ -144,3 +144,25 @@ def test_what_cannot_be_tried(environment: dict[str, str], words: list[str], cod
 
     assert done.exit_code == 2
     assert done.stderr.startswith(code)
+
+
+def test_what_is_tried_may_not_cost_more_than_a_job_may(environment: dict[str, str], tmp_path: Path) -> None:
+    """The price is known before anybody is asked: nothing is sent, and nothing written."""
+    file = tmp_path / "voice.wav"
+    shop = {
+        "kind": "openai",
+        "base_url": "http://127.0.0.1:9",
+        "key": "k",
+        "model": "m",
+        "voice": "v",
+        "price": 100,
+    }
+    environment |= {"MIXDOWN_SPEECH_ENGINES": json.dumps({"shop": shop}), "MIXDOWN_MAX_COST": "0.5"}
+
+    done = CliRunner().invoke(
+        app, ["voices", "try", "cloud:shop", "Hello there.", "--out", str(file)], env=environment
+    )
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("too_expensive: This costs 1.2: more than the 0.5")
+    assert not file.exists()
