@@ -60,6 +60,7 @@ def decide(
     *,
     tries: int,
     outage: Outage | None,
+    held: bool,
     patience_s: float,
     now: datetime,
     chance: float,
@@ -67,13 +68,15 @@ def decide(
     """When a job is to be tried again; None: it has failed.
 
     While a server or store is known to be down, jobs wait for it and use up no tries, for as long as the
-    patience lasts; after that they fail at once. `tries` counts the failures before this one; `chance`, from
-    0 to 1, is the jitter.
+    patience lasts; after that they fail at once. `held` tells whether the queue knows that the job needs it, and
+    lets it through when it is back: any other returns when it is time to look. `tries` counts the failures before
+    this one; `chance`, from 0 to 1, is the jitter.
     """
     if outage is not None and outage.next_probe_at is not None:
         if (now - outage.since).total_seconds() > patience_s:
             return None
-        return Again(at=now + timedelta(seconds=_LOOK_AGAIN_S), counts=False, from_start=False)
+        soon = now + timedelta(seconds=_LOOK_AGAIN_S)
+        return Again(at=soon if held else max(soon, outage.next_probe_at), counts=False, from_start=False)
     if tries >= policy.retries:
         return None
     wait_s = policy.delays_s[tries] * (1 + policy.jitter * chance)

@@ -25,6 +25,7 @@ from mixdown.errors import (
     PermanentError,
     RetryableError,
 )
+from mixdown.fetch import origin_of
 from mixdown.findings import Processed, Validated, completed
 from mixdown.intake import take_in
 from mixdown.making import make
@@ -164,6 +165,7 @@ class _Run:
             error,
             tries=record.tries,
             outage=outage,
+            held=error.dependency in (record.origin, *_ours()),
             patience_s=self.studio.settings.outage_patience_s,
             now=datetime.now(UTC),
             chance=random.random(),  # noqa: S311 - no secret
@@ -202,10 +204,15 @@ class _Run:
 
     def _needs(self, record: JobRecord) -> frozenset[str]:
         """What this stage cannot do without."""
-        if self.stage is Stage.validate:
-            return frozenset({record.origin})
+        if self.stage is Stage.validate:  # an engine, which the origin may also be, is not asked yet
+            return frozenset({record.origin} & {origin_of(record.spec.source)})
         speech = Validated.of(record.work["validated"]).speech if "validated" in record.work else None
-        return frozenset({"results", f"scratch:{host()}", *((speech.origin,) if speech and speech.origin else ())})
+        return frozenset({*_ours(), *((speech.origin,) if speech and speech.origin else ())})
+
+
+def _ours() -> tuple[str, str]:
+    """What no job that is being worked on here can do without."""
+    return "results", f"scratch:{host()}"
 
 
 def _speak_part(studio: Studio, record: JobRecord, claim: Claim) -> None:

@@ -108,7 +108,7 @@ def submit(studio: Studio, specs: Sequence[JobSpec], *, batch_id: UUID | None = 
 def asked_of(studio: Studio, spec: JobSpec, item: Item, key: str, key_id: UUID | None = None) -> Asked:
     """A request as the ledger takes it, under a key, with what is known of its source."""
     refuse_unknown(spec.notify, studio.channels)
-    origin = _origin(studio, spec.source)
+    origin = _origin(studio, spec.source) or _engine_origin(studio, spec.work)
     return Asked(spec=spec, key=key, size_bytes=item.size_bytes, origin=origin, key_id=key_id)
 
 
@@ -118,6 +118,20 @@ def _origin(studio: Studio, source: Source) -> str:
     if not origin.startswith("file:"):
         return origin
     return "" if studio.objects.is_local or studio.settings.is_shared(path_of(source.uri)) else origin
+
+
+def _engine_origin(studio: Studio, work: Work) -> str:
+    """Whom the speech of a script is bought from; "" where nobody has to serve for it."""
+    if not isinstance(work, Generate) or not work.quality.startswith("cloud:"):
+        return ""
+    from mixdown.speech.cloud import origins_of
+
+    engines = studio.settings.speech_engines
+    with suppress(InvalidRequest):  # its job tells
+        return origins_of(engines.get_secret_value() if engines else None).get(
+            work.quality.removeprefix("cloud:"), ""
+        )
+    return ""
 
 
 def _shared(studio: Studio, asked: Sequence[Asked]) -> list[Asked]:

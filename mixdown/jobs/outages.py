@@ -41,7 +41,7 @@ def fail(connection: Connection, dependency: str, job_id: UUID, *, code: str, de
     changed: dict[str, Any] = {"jobs": jobs, "code": code, "detail": detail}
     if found.next_probe_at is None and len(jobs) == OPENS_AFTER:
         changed["next_probe_at"] = now + timedelta(seconds=_FIRST_WAIT_S)
-    elif found.probe_until is not None:
+    elif found.probe_until is not None or (found.next_probe_at is not None and found.next_probe_at <= now):
         wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (found.probes + 1))
         changed |= {
             "probes": found.probes + 1,

@@ -263,6 +263,22 @@ def test_a_probe_in_vain_makes_the_next_one_later(store: JobStore, clock: Clock)
     assert waits_s == [5.0, 10.0, 20.0]
 
 
+def test_what_no_job_was_held_back_for_is_asked_ever_more_rarely_too(store: JobStore, clock: Clock) -> None:
+    """A server that is met on the way, as that of an engine: who fails when it was time to look was the probe."""
+    batch_id = batch_of(store, 9)
+    down(store, batch_id, "https://speech.example.org")
+    [job, *_] = store.list(batch_id=batch_id, limit=1)
+    waits_s = []
+    for _ in range(3):
+        [outage] = store.outages()
+        assert outage.next_probe_at is not None
+        waits_s.append((outage.next_probe_at - clock.now).total_seconds())
+        clock.now = outage.next_probe_at
+        store.not_served("https://speech.example.org", job.id, code="engine_unavailable", detail="Still down.")
+
+    assert waits_s == [5.0, 10.0, 20.0]
+
+
 def test_an_outage_may_end_while_it_is_noted(store: JobStore) -> None:
     """Some meet a server that is down while others are served by it: each of them writes down what it met."""
 

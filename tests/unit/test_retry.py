@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,10 +18,15 @@ POLICY = StagePolicy(retries=3, first_delay_s=1.0, jitter=0.5, most_delay_s=3.0)
 
 
 def decided(
-    error: RetryableError, *, tries: int = 0, outage: Outage | None = None, chance: float = 0.0
+    error: RetryableError,
+    *,
+    tries: int = 0,
+    outage: Outage | None = None,
+    held: bool = True,
+    chance: float = 0.0,
 ) -> Again | None:
     """The decision of a policy with three retries and an hour of patience."""
-    return decide(POLICY, error, tries=tries, outage=outage, patience_s=3600.0, now=NOW, chance=chance)
+    return decide(POLICY, error, tries=tries, outage=outage, held=held, patience_s=3600.0, now=NOW, chance=chance)
 
 
 def outage(*, since_s: float = 10.0, is_open: bool = True) -> Outage:
@@ -80,6 +86,18 @@ def test_waiting_for_a_server_that_is_down_uses_up_no_tries() -> None:
 
     assert again is not None
     assert not again.counts
+
+
+def test_who_is_not_held_back_returns_when_it_is_time_to_look() -> None:
+    """Nobody asks a server that is down each second because the queue does not know who needs it."""
+    overdue = decided(SourceUnavailable("down"), outage=outage(), held=False)
+    later = decided(
+        SourceUnavailable("down"),
+        outage=replace(outage(), next_probe_at=NOW + timedelta(seconds=80)),
+        held=False,
+    )
+
+    assert [(each.at - NOW).total_seconds() for each in (overdue, later) if each] == [1.0, 80.0]
 
 
 def test_a_failure_that_is_not_yet_an_outage_counts() -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from mixdown.speech.cloud.facts import CloudFacts, facts_from
 from mixdown.speech.port import Engine
+from mixdown.web import web_origin
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["LIMIT_PREFIX", "CloudFacts", "cloud_engines", "facts_from", "limit_of"]
+__all__ = ["LIMIT_PREFIX", "CloudFacts", "cloud_engines", "facts_from", "limit_of", "origins_of"]
 
 #: How the names of their global concurrency limits begin.
 LIMIT_PREFIX = "mixdown-speech-"
@@ -34,6 +35,12 @@ def cloud_engines(
 def limit_of(engine_name: str) -> str:
     """The name of the global concurrency limit for an engine, over all machines."""
     return LIMIT_PREFIX + engine_name.rpartition(":")[2]
+
+
+@cache
+def origins_of(config: str | None) -> Mapping[str, str]:
+    """The server of each engine, `https://host`, by its name."""
+    return {name: web_origin(facts.home) for name, facts in facts_from(config).items()}
 
 
 def _open(name: str, facts: CloudFacts, transport: httpx.BaseTransport | None) -> Engine:
