@@ -6,13 +6,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixdown import __version__, presets
 from mixdown.chain import tool_versions
 from mixdown.findings import Validated
 from mixdown.model import Comparison, Enhance, JobRecord, JobSpec, LevelReport, Work
-from mixdown.render import Rendered
+
+if TYPE_CHECKING:
+    from mixdown.render import Rendered  # it loads all of the sound, and who shows a job needs none
 
 
 def report_json(
