@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mixdown.errors import NoSuchEngine
 from mixdown.findings import SpeechPlan
-from mixdown.model import Generate, Script
+from mixdown.model import Generate, Line, Script
 from mixdown.settings import Settings
 from mixdown.speech.choice import Opened, installed, open_engine
 from mixdown.speech.cloud import cloud_engines
@@ -51,7 +51,7 @@ def planned(
         It is not installed, or not set up.
     """
     script = _read(work, body, lexicon, name)
-    opened = _opened(settings, work.quality, script.language)
+    opened = _opened(settings, work.quality, script)
     engine = opened.engine
     chunks = chunks_of(script, engine, voice=work.voice, cast=work.cast, rate=work.rate)
     parts = len(groups_of(chunks))
@@ -113,7 +113,10 @@ def _cloud(config: str | None) -> Mapping[str, Callable[[], Engine]]:
     return cloud_engines(config)
 
 
-def _opened(settings: Settings, quality: str, language: str) -> Opened:
+def _opened(settings: Settings, quality: str, script: Script) -> Opened:
     config = settings.speech_engines.get_secret_value() if settings.speech_engines else None
     models_folder = settings.effective_voices
-    return open_engine(quality, language=language, models_folder=models_folder, cloud=_cloud(config))
+    others = sorted({item.language for item in script.items if isinstance(item, Line) and item.language})
+    return open_engine(
+        quality, language=script.language, models_folder=models_folder, cloud=_cloud(config), others=others
+    )

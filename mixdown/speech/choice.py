@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -89,8 +89,11 @@ def open_engine(
     models_folder: Path | None,
     cloud: Mapping[str, Callable[[], Engine]],
     threads: int = 1,
+    others: Collection[str] = (),
 ) -> Opened:
     """The engine of a quality; for `auto` the best installed one that speaks the language.
+
+    `others` are languages of single lines: an engine that speaks them too goes before a better one that does not.
 
     Engines that speak here are opened once per process and are for all of its threads; `threads` is how many each
     utterance takes. `cloud` has the names behind `cloud:`; what it gives is its own to keep.
@@ -106,7 +109,7 @@ def open_engine(
         return Opened(_cloud_engine(quality.removeprefix(CLOUD), cloud))
     facts = {each.quality: each for each in installed(models_folder)}
     if quality == "auto":
-        return _best(tuple(facts.values()), language, models_folder, threads)
+        return _best(tuple(facts.values()), language, others, models_folder, threads)
     if quality not in facts:
         raise NoSuchEngine(f"There is no quality {quality[:60]!r}: auto, {', '.join(facts)} or cloud:NAME.")
     if not facts[quality].available:
@@ -121,10 +124,23 @@ def _cloud_engine(name: str, cloud: Mapping[str, Callable[[], Engine]]) -> Engin
     return cloud[name]()
 
 
-def _best(facts: tuple[EngineFacts, ...], language: str, models_folder: Path | None, threads: int) -> Opened:
+def _best(
+    facts: tuple[EngineFacts, ...],
+    language: str,
+    others: Collection[str],
+    models_folder: Path | None,
+    threads: int,
+) -> Opened:
     warnings: list[str] = []
+    needed = {spoken(other) for other in (language, *others)}
+    if not any(each.available and needed <= _spoken_by(each) for each in facts):
+        needed = {spoken(language)}  # the line that nobody can say is told of, by its engine
     for each in facts:
-        if spoken(language) not in {spoken(other) for other in each.languages}:
+        if spoken(language) not in _spoken_by(each):
+            continue
+        if foreign := sorted(needed - _spoken_by(each)):
+            if each.available:
+                warnings.append(f"{each.quality} speech is left out: it does not speak {', '.join(foreign)}.")
             continue
         if not each.available:
             if each.begun:
@@ -140,6 +156,10 @@ def _best(facts: tuple[EngineFacts, ...], language: str, models_folder: Path | N
     raise UnknownLanguage(
         " ".join([f"No voice installed here speaks {language[:35]}: only {', '.join(languages)}.", *warnings])
     )
+
+
+def _spoken_by(facts: EngineFacts) -> set[str]:
+    return {spoken(language) for language in facts.languages}
 
 
 def _kept(quality: str, models_folder: Path | None, threads: int) -> Engine:

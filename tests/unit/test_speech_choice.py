@@ -35,6 +35,16 @@ def test_the_best_that_speaks_the_language() -> None:
     assert (german.engine.name, german.warnings) == ("pico", ())
 
 
+def test_a_line_in_another_language_asks_for_an_engine_that_speaks_both() -> None:
+    """The better one could not say that line: it is passed over, and a warning tells; nobody says Japanese here."""
+    both = open_engine("auto", language="en-GB", models_folder=None, cloud={}, others=["de-DE", "en-US"])
+    neither = open_engine("auto", language="en-GB", models_folder=None, cloud={}, others=["ja"])
+
+    assert both.engine.name == "pico"
+    assert "studio speech is left out: it does not speak de." in both.warnings
+    assert (neither.engine.name, neither.warnings) == ("kokoro", ())
+
+
 def test_an_engine_is_opened_once() -> None:
     """The same object for everyone in the process."""
     first = open_engine("draft", language="en", models_folder=None, cloud={}).engine
