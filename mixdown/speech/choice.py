@@ -107,6 +107,8 @@ def open_engine(
     """
     if quality.startswith(CLOUD):
         return Opened(_cloud_engine(quality.removeprefix(CLOUD), cloud))
+    if opened := _OPENED.get((quality, models_folder, threads)):  # every script asks: no files are looked at
+        return Opened(opened)
     facts = {each.quality: each for each in installed(models_folder)}
     if quality == "auto":
         return _best(tuple(facts.values()), language, others, models_folder, threads)
