@@ -20,17 +20,16 @@ class Deadline:
         self.timeout_s = timeout_s
         self._ends_at_s = time.monotonic() + timeout_s
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(timeout_s, self._cut)
-        self._timer.daemon = True
+        self._timer: threading.Timer | None = None
 
     def __enter__(self) -> Self:
-        self._timer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     @property
     def passed(self) -> bool:
@@ -46,6 +45,10 @@ class Deadline:
         """Note the socket of a connection that httpcore has just made."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._socket = info["return_value"].get_extra_info("socket")
+            if self._timer is None:  # it is a thread, which a request that opens no connection need not begin
+                self._timer = threading.Timer(self.left_s, self._cut)
+                self._timer.daemon = True
+                self._timer.start()
 
     def _cut(self) -> None:
         if self._socket is not None:
