@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import typer
 
+from mixdown import telemetry
 from mixdown.cli import in_sentences, out
 from mixdown.settings import Settings
 
@@ -69,6 +70,7 @@ def serve(
     with in_sentences():
         from flows.supervisor import supervise
 
+        telemetry.check(Settings())
         api = None if no_api else (api_host, api_port)
         supervise(host=host, port=port, server_url=given_url, limit=limit, urgent=urgent, api=api)
 
@@ -85,6 +87,7 @@ def warm(
     with in_sentences():
         from flows.warm import keep_warm
 
+        telemetry.check(Settings())
         out.print(f"Warm, for the pool {pool}. Stop with Ctrl-C.", highlight=False)
         keep_warm(slots=urgent, pool=pool)
 

@@ -126,6 +126,17 @@ def ours() -> Telemetry:
         return _of_this_process[0] if _of_this_process else Telemetry()
 
 
+def check(settings: Settings) -> None:
+    """InvalidRequest where what the settings name takes more than is installed.
+
+    For who begins other processes, each of which would only find out for itself.
+    """
+    if settings.sentry_dsn is not None:
+        _sentry()
+    if settings.otlp_url:
+        _exporter()
+
+
 def start(settings: Settings, *, service: str) -> Telemetry:
     """Begin to tell whom the settings name; InvalidRequest where what that takes is not installed."""
     return Telemetry(_traces(settings, service), _errors(settings, service))
@@ -134,11 +145,8 @@ def start(settings: Settings, *, service: str) -> Telemetry:
 def _errors(settings: Settings, service: str) -> Any:
     if settings.sentry_dsn is None:
         return None
-    try:
-        import sentry_sdk
-    except ModuleNotFoundError as error:
-        raise InvalidRequest("For MIXDOWN_SENTRY_DSN, install mixdown[sentry].") from error
-    sentry_sdk.init(
+    sentry = _sentry()
+    sentry.init(
         dsn=settings.sentry_dsn.get_secret_value(),
         release=f"mixdown@{__version__}",
         server_name=service,
@@ -149,20 +157,25 @@ def _errors(settings: Settings, service: str) -> Any:
         before_send=_to_be_told,
         auto_session_tracking=False,
     )
+    return sentry
+
+
+def _sentry() -> Any:
+    try:
+        import sentry_sdk
+    except ModuleNotFoundError as error:
+        raise InvalidRequest("For MIXDOWN_SENTRY_DSN, install mixdown[sentry].") from error
     return sentry_sdk
 
 
 def _traces(settings: Settings, service: str) -> Any:
     if not settings.otlp_url:
         return None
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-    except ModuleNotFoundError as error:
-        raise InvalidRequest("For MIXDOWN_OTLP_URL, install mixdown[telemetry].") from error
+    exporter = _exporter()(f"{settings.otlp_url.rstrip('/')}/v1/traces")
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
     class Ids(RandomIdGenerator):
         def generate_trace_id(self) -> int:
@@ -170,9 +183,16 @@ def _traces(settings: Settings, service: str) -> Any:
 
     about = Resource({"service.name": service, "service.version": __version__})
     tracers = TracerProvider(resource=about, id_generator=Ids())
-    exporter = OTLPSpanExporter(f"{settings.otlp_url.rstrip('/')}/v1/traces")
     tracers.add_span_processor(BatchSpanProcessor(exporter))
     return tracers
+
+
+def _exporter() -> Any:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ModuleNotFoundError as error:
+        raise InvalidRequest("For MIXDOWN_OTLP_URL, install mixdown[telemetry].") from error
+    return OTLPSpanExporter
 
 
 def _to_be_told(event: Any, hint: Any) -> Any:

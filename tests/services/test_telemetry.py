@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import time
@@ -195,5 +196,22 @@ def test_what_is_not_installed_is_named(
 
     with pytest.raises(InvalidRequest) as refused:
         telemetry.start(Settings(**settings), service="test")  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match=re.escape(extra)):
+        telemetry.check(Settings(**settings))  # type: ignore[arg-type]
 
     assert extra in refused.value.message
+
+
+@pytest.mark.parametrize("command", ["serve", "warm"])
+def test_who_begins_others_says_what_is_missing(tmp_path: Path, command: str) -> None:
+    """Said once, and nothing is begun: each process would end at once, and be begun again, without end."""
+    (tmp_path / "sentry_sdk.py").write_text("raise ModuleNotFoundError('sentry_sdk')")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path), "MIXDOWN_HOME": str(tmp_path / "home")}
+    env["MIXDOWN_SENTRY_DSN"] = "http://public@127.0.0.1:9/1"
+
+    done = subprocess.run(
+        [Path(sys.executable).with_name("mixdown"), command], env=env, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "invalid_request: For MIXDOWN_SENTRY_DSN, install mixdown[sentry]." in done.stderr
