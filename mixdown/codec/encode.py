@@ -114,8 +114,9 @@ class _Encoder(Protocol):
 class AudioWriter:
     """A file in the making. Made by `open_writer`; use it in a ``with``."""
 
-    def __init__(self, path: Path, encoder: _Encoder, *, channels: int) -> None:
+    def __init__(self, path: Path, encoder: _Encoder, *, channels: int, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
         self.frames = 0  #: written so far
         self._encoder = encoder
         self._channels = channels
@@ -156,7 +157,8 @@ class AudioWriter:
                     self._encode_waiting()
                 with _disk_errors():
                     self._encoder.finish()
-                    _sync(self.path)
+                    if self._durable:
+                        _sync(self.path)
                 finished = True
         finally:
             if not finished:
@@ -171,6 +173,7 @@ def open_writer(
     sample_rate_hz: int,
     channels: int,
     labels: Labels = Labels(),  # noqa: B008 -- frozen
+    durable: bool = True,
 ) -> AudioWriter:
     """Begin a file. It is complete and on disk when the ``with`` ends, and gone if that ends in an error.
 
@@ -187,6 +190,8 @@ def open_writer(
     labels : Labels
         Cleaned before they are written; formats leave out what they have no place for. Marks behind the end of
         the audio are not written where the format needs to know how long a chapter is.
+    durable : bool
+        Whether it is to survive a power cut; what goes on to a store need not, which sees to that itself.
 
     Returns
     -------
@@ -232,7 +237,7 @@ def open_writer(
                 bit_depth=output.bit_depth,
                 labels=labels,
             )
-    return AudioWriter(path, encoder, channels=channels)
+    return AudioWriter(path, encoder, channels=channels, durable=durable)
 
 
 @contextmanager

@@ -205,6 +205,7 @@ class Delivery:
             sample_rate_hz=self._rate_hz,
             channels=self._channels,
             labels=self._recording.labels,
+            durable=False,
         ) as writer:
             for block in ahead(run([resampler], blocks)):
                 writer.write(block)

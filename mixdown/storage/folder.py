@@ -67,7 +67,13 @@ class Folder:
     def put_file(
         self, path: Path, name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
     ) -> bool:
-        """Store a copy of a finished file, whole or not at all; FileExistsError unless it may `replace`."""
+        """Store a finished file, whole or not at all; FileExistsError unless it may `replace`.
+
+        One that need not be durable is scratch of ours: where it lies on the same disk it becomes the object,
+        which saves writing it twice.
+        """
+        if not durable and replace and self._taken_over(path, self.path / name):
+            return True
         return self.put(
             read_chunks(path), name, sha256=sha256, media_type=media_type, replace=replace, durable=durable
         )
@@ -96,6 +102,18 @@ class Folder:
             partial.unlink(missing_ok=True)
         if durable:
             _sync(target.parent)
+        return True
+
+    def _taken_over(self, path: Path, target: Path) -> bool:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(_partial_name())
+        try:
+            partial.hardlink_to(path)
+            partial.replace(target)
+        except OSError:  # another disk, or one without hard links
+            return False
+        finally:
+            partial.unlink(missing_ok=True)
         return True
 
     def copy(self, name: str, to: str, *, sha256: str, mark: str | None) -> bool:

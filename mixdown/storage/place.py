@@ -64,7 +64,7 @@ class Place(Protocol):
     def put_file(
         self, path: Path, name: str, *, sha256: str, media_type: str, replace: bool, durable: bool = True
     ) -> bool:
-        """`put` for a finished file."""
+        """`put` for a finished file; one that need not be `durable` may be taken over instead of copied."""
 
     def copy(self, name: str, to: str, *, sha256: str, mark: str | None) -> bool:
         """Copy an object within this place, if it holds bytes of this SHA-256, to a free name.

@@ -99,8 +99,9 @@ class ObjectStore:
     ) -> StoredObject:
         """Store a finished file under `key`, over what was there: whole and verified, or not at all.
 
-        What is not `durable` may be gone after a power cut, and has to be made again then. `check` is called
-        now and then, and ends it by what it raises.
+        What is not `durable` may be gone after a power cut, and has to be made again then; a folder gives such
+        a file a second name, so nobody may write to it any more. `check` is called now and then, and ends it by
+        what it raises.
         """
         sha256, size_bytes = _digest(read_chunks(path), check)
         with self._translated(self._place):

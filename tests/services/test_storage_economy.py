@@ -165,6 +165,27 @@ def test_a_staged_object_need_not_last(root: Root, tmp_path: Path) -> None:
     assert store.read_bytes(store.promote(staged, master_key(RESULT_KEY, "0.mp3")).uri) == BODY
 
 
+def test_a_folder_takes_scratch_over_without_a_copy(tmp_path: Path) -> None:
+    """What is not durable becomes the object itself; one to last, or on another disk, is copied."""
+    store = ObjectStore(str(tmp_path / "results"))
+    elsewhere = Path("/dev/shm") / uuid.uuid4().hex
+    try:
+        for number, (path, durable, taken) in enumerate(
+            ((tmp_path / "0", False, True), (tmp_path / "1", True, False), (elsewhere, False, False))
+        ):
+            path.write_bytes(BODY)
+            key = staged_key(JOB, f"{number}.mp3")
+            stored = store.put_file(path, key, media_type="audio/mpeg", durable=durable)
+            place = store.local_path(stored.uri)
+            assert place is not None
+            assert place.samefile(path) == taken
+            path.unlink()
+            assert store.read_bytes(stored.uri) == BODY
+            assert [each.name for each in place.parent.glob(".*")] == []
+    finally:
+        elsewhere.unlink(missing_ok=True)
+
+
 def test_an_engine_without_bulk_deletes_is_served_too(httpserver: HTTPServer) -> None:
     """Where the request for many is not known, each object is deleted by itself."""
     listed = "".join(f"<Contents><Key>staged/1/{n}</Key><Size>1</Size></Contents>" for n in range(3))
