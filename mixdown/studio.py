@@ -50,14 +50,11 @@ class Studio:
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """An empty scratch folder, gone afterwards; one left by a killed process is swept by `sweep`."""
-        home = self.settings.effective_scratch / this_process().replace(":", "~")
-        folder = _new_folder(home)
+        folder = _new_folder(self.settings.effective_scratch)
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # another thread is at work in it
-                home.rmdir()
 
     @cached_property
     def channels(self) -> frozenset[str]:
@@ -68,10 +65,12 @@ class Studio:
     def sweep(self) -> int:
         """Delete what processes that are gone left in the scratch folder; returns how many it were."""
         scratch = self.settings.effective_scratch
-        homes = [home for home in scratch.iterdir() if home.is_dir()] if scratch.is_dir() else []
-        abandoned = [home for home in homes if "~" in home.name and not is_alive(home.name.replace("~", ":"))]
-        for home in abandoned:
-            shutil.rmtree(home, ignore_errors=True)
+        folders = [folder for folder in scratch.iterdir() if folder.is_dir()] if scratch.is_dir() else []
+        abandoned = [
+            folder for folder in folders if "~" in folder.name and not is_alive(folder.name.replace("~", ":"))
+        ]
+        for folder in abandoned:
+            shutil.rmtree(folder, ignore_errors=True)
         return len(abandoned)
 
     @contextmanager
@@ -111,7 +110,7 @@ class Studio:
 
         It raises Interrupted when the studio is stopping, TimedOut when `within_s` have passed.
         """
-        last_written_s = 0.0
+        last_written_s = time.monotonic()  # thousands of jobs that take less than that are written about never
         deadline_s = math.inf if within_s is None else time.monotonic() + within_s
 
         def progress(fraction: float) -> None:
@@ -172,13 +171,11 @@ class AtWork:
         self.studio.stopping.set()
 
 
-def _new_folder(home: Path) -> Path:
-    """A folder of its own below `home`, which another thread may just be removing."""
-    while True:
-        with scratch_errors(), suppress(FileExistsError):  # not `exist_ok`: it asks again whether it is still there
-            home.mkdir(parents=True)
-        with scratch_errors(), suppress(FileNotFoundError):
-            return Path(mkdtemp(dir=home))
+def _new_folder(scratch: Path) -> Path:
+    """A folder that says whose it is: `sweep` knows from its name whether anybody still works in it."""
+    with scratch_errors():
+        scratch.mkdir(parents=True, exist_ok=True)
+        return Path(mkdtemp(prefix=f"{this_process().replace(':', '~')}#", dir=scratch))
 
 
 def objects_of(result: JobResult) -> list[StoredObject]:

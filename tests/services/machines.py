@@ -67,7 +67,7 @@ class Machine:
     @property
     def scratch_homes(self) -> set[str]:
         """The processes that have something in its scratch folder."""
-        return {home.name.replace("~", ":") for home in (self.folder / "scratch").glob("*")}
+        return {home.name.replace("~", ":").partition("#")[0] for home in (self.folder / "scratch").glob("*")}
 
     def start(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
         """A command on this machine, in its own folder; what it says is kept in a log."""

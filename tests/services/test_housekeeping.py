@@ -80,7 +80,7 @@ def test_what_killed_processes_left_is_swept(studio: Studio) -> None:
     """The scratch folder of a process that is gone goes; that of one alive stays."""
     scratch = studio.settings.effective_scratch
     with studio.workspace() as mine:
-        dead = scratch / mine.parent.name.replace(mine.parent.name.split("~")[2], "999999")
+        dead = scratch / mine.name.replace(mine.name.split("~")[2], "999999")
         (dead / "left").mkdir(parents=True)
 
         assert keep_house(studio).swept == 1
