@@ -33,7 +33,7 @@ class Generated:
     """A script as audio, before its loudness."""
 
     audio: Path
-    attachments: tuple[Path, ...]
+    attachments: Mapping[str, str]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)  #: for the report

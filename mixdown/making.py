@@ -163,7 +163,8 @@ class _Job:
             report=self._staged_bytes("report.json", report),
             picture=self._staged_bytes("waveform.png", rendered.picture),
             attachments=tuple(
-                Attachment(name=path.name, object=self._staged_file(path)) for path in made.attachments
+                Attachment(name=name, object=self._staged_bytes(name, text.encode()))
+                for name, text in made.attachments.items()
             ),
             warnings=warnings,
             notes=(*made.notes, *rendered.notes),

@@ -74,7 +74,7 @@ class Written:
     """A programme as a file, and what goes with it."""
 
     audio: Path  #: WAV with chapters and tags
-    attachments: tuple[Path, ...]  #: captions and timings
+    attachments: Mapping[str, str]  #: captions and timings, by their filenames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,21 +129,24 @@ class Performer:
         path = self.folder / "programme.wav"
         labels = Labels(tags=self._tags(), marks=performance.marks)
         with open_writer(
-            path, _AS_IT_IS, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels, labels=labels
+            path,
+            _AS_IT_IS,
+            sample_rate_hz=audio.sample_rate_hz,
+            channels=audio.channels,
+            labels=labels,
+            durable=False,
         ) as writer:
             for block in run([limiter], audio.blocks()):
                 self.tick(len(block))
                 writer.write(block)
-        for each in {audio.path, performance.audio.path}:
-            each.unlink(missing_ok=True)
+        for each in (audio, performance.audio):
+            each.discard()
         texts = {
             "captions.srt": srt(performance.lines),
             "captions.vtt": webvtt(performance.lines),
             "timings.json": _timings(performance.lines),
         }
-        for filename, text in texts.items():
-            (self.folder / filename).write_text(text, encoding="utf-8")
-        return Written(audio=path, attachments=tuple(self.folder / filename for filename in texts))
+        return Written(audio=path, attachments=texts)
 
     def _items(self) -> Iterator[Item]:
         """The script, with room for music before and after it."""

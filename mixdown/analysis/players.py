@@ -125,7 +125,7 @@ def _address(audio: Intermediate, gain_db: float, path: Path) -> str:
     with open_writer(path, output, sample_rate_hz=audio.sample_rate_hz, channels=audio.channels) as writer:
         for block in audio.blocks():
             writer.write(block * block.dtype.type(gain))
-    audio.path.unlink()
+    audio.discard()
     body = path.read_bytes()
     path.unlink()
     return f"data:audio/mp4;base64,{base64.b64encode(body).decode()}"

@@ -151,7 +151,7 @@ class Desk:
 
     def discard(self, audio: Intermediate) -> None:
         """Remove an intermediate from the scratch disk."""
-        audio.path.unlink(missing_ok=True)
+        audio.discard()
 
     @contextmanager
     def replacing(self, audio: Intermediate) -> Iterator[list[Intermediate]]:

@@ -9,7 +9,6 @@ its peaks, it is made again with that made up for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,8 +130,7 @@ def _delivered(
             path = workspace / f"master-{index}{output.format.suffix}"
             delivered.append(delivery.to_level(level_step, path) if level_step else delivery.as_it_is(path))
     for recording in ready.recordings:
-        with suppress(FileNotFoundError):  # parts may share one intermediate
-            recording.audio.path.unlink()
+        recording.audio.discard()  # parts may share one
     return delivered
 
 

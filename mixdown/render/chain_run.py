@@ -14,7 +14,7 @@ from mixdown.dsp.processor import Block, run
 from mixdown.dsp.resample import Resampler
 from mixdown.editing import Desk, edit
 from mixdown.errors import SilentAudio
-from mixdown.intermediate import Intermediate, Recording
+from mixdown.intermediate import HELD_BYTES, Intermediate, Recording
 from mixdown.model import EDITS, FINAL, LevelReport, Limits, OutputSpec, ProbedAudio, Step
 from mixdown.overlap import ahead
 from mixdown.progress import Progress, Tick, ticker
@@ -76,6 +76,7 @@ class ChainRun:
                 self._workspace / "intermediate.f32",
                 sample_rate_hz=chain_rate_hz(reader.sample_rate_hz, self._outputs),
                 channels=chain_channels(reader.channels, self._outputs, self._steps),
+                held_bytes=HELD_BYTES,
             )
             ear = Ear(reader.sample_rate_hz, reader.channels, self._listen)
             expected_s = (reader.probe.duration_s or 600.0) * self._sweeps()

@@ -13,7 +13,7 @@ from mixdown.dsp.processor import Block, run
 from mixdown.dsp.resample import Resampler
 from mixdown.editing.timeline import Clip, mixed
 from mixdown.errors import TooLong
-from mixdown.intermediate import Intermediate
+from mixdown.intermediate import HELD_BYTES, Intermediate
 from mixdown.model import ChapterStart, EffectCue, Gap, Limits, Line, Mark, MusicCue, Pause, Script
 from mixdown.progress import Tick
 from mixdown.speech.levelling import VOICE_LUFS, Levels
@@ -83,7 +83,7 @@ def performed(
     read : callable
         The sound of a chunk by its key.
     folder : Path
-        Scratch: gets `performance.f32`, and nothing else that stays.
+        Scratch: gets `performance.f32`, unless it is short, and nothing else that stays.
     sample_rate_hz : int
         Of the performance.
     effects : callable
@@ -98,7 +98,7 @@ def performed(
     TooLong, ScratchFull
     """
     audio, voice = (
-        Intermediate(folder / name, sample_rate_hz=sample_rate_hz, channels=1)
+        Intermediate(folder / name, sample_rate_hz=sample_rate_hz, channels=1, held_bytes=HELD_BYTES)
         for name in ("performance.f32", "voice.f32")
     )
     levels = Levels(sample_rate_hz)
@@ -112,7 +112,7 @@ def performed(
         complete = True
     finally:
         for spent in (voice, *course.effects.values(), *(() if complete else (audio,))):
-            spent.path.unlink(missing_ok=True)
+            spent.discard()
     return Performance(audio=audio, lines=tuple(course.lines), marks=tuple(course.marks), cues=tuple(course.cues))
 
 

@@ -370,8 +370,10 @@ def test_command_line_refuses_what_makes_no_sense(
 
 # -- no room --------------------------------------------------------------------------------------
 
-#: Frames of the recording below at 4 bytes each, in whole pages: what the first pass leaves on the disk.
-_INTERMEDIATE_KIB = 376
+#: Of the recordings below: too long to be held in memory.
+_LONG_S = 24
+#: Their frames at 8 bytes each, in whole pages: what the first pass leaves on the disk.
+_INTERMEDIATE_KIB = _LONG_S * 48_000 * 8 // 1024
 
 
 @pytest.fixture
@@ -407,7 +409,7 @@ def run_through(studio: Studio, job_id: UUID) -> JobRecord:
 
 def test_a_job_waits_for_a_disk_that_is_full_at_once(full_folder: Path, tmp_path: Path) -> None:
     """No room for the first pass over a recording: the same code, the same sentence, nothing left."""
-    talk = recording(tmp_path / "talk.wav", 2)
+    talk = recording(tmp_path / "talk.wav", _LONG_S, channels=2)
     studio = open_studio(Settings(home=tmp_path / "home", scratch=full_folder))
     [queued] = submit(studio, [JobSpec(source=Source(uri=str(talk)))])
 
@@ -426,7 +428,7 @@ def test_a_job_waits_for_room_on_the_scratch_disk(
     small_disk: Path, tmp_path: Path, audio_format: AudioFormat
 ) -> None:
     """No room for a master: it waits, a code and a sentence say why, no part of one lies about; then it goes."""
-    talk = recording(tmp_path / "talk.wav", 2)
+    talk = recording(tmp_path / "talk.wav", _LONG_S, channels=2)
     spec = JobSpec(source=Source(uri=str(talk)), outputs=(OutputSpec(format=audio_format),))
     settings = Settings(home=tmp_path / "home", scratch=small_disk)
     studio = open_studio(settings)

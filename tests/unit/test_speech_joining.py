@@ -275,10 +275,13 @@ def test_a_sound_waits_its_turn(tmp_path: Path) -> None:
 
 
 def test_only_the_performance_stays_in_the_folder(tmp_path: Path) -> None:
-    """Scratch files are gone."""
-    performance = perform(tmp_path, (said("a"), EffectCue("logo")), effect=(np.ones((10, 1), np.float32),))
+    """Scratch files are gone, and that of the performance goes with it."""
+    cues = [EffectCue("logo"), Pause(60.0), EffectCue("logo"), Pause(60.0)]  # more than is held in memory
+    performance = perform(tmp_path, (said("a"), *cues), effect=(np.ones((10, 1), np.float32),))
 
     assert list(tmp_path.iterdir()) == [performance.audio.path]
+    performance.audio.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 3, 5])
