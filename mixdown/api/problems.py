@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from mixdown.errors import INTERNAL, MixdownError, RetryableError
+
+_MEDIA_TYPE = "application/problem+json"
 
 #: Statuses of errors that are neither 400 (what cannot be done) nor 503 (what may be tried again).
 _STATUS = {
@@ -84,7 +89,7 @@ def problem(
         retryable=retryable,
         errors=errors or [],
     )
-    return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
+    return JSONResponse(body.model_dump(), status, headers, media_type=_MEDIA_TYPE)
 
 
 def answer_problems(app: FastAPI) -> None:
@@ -93,6 +98,36 @@ def answer_problems(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_of_request)
     app.exception_handler(HTTPException)(_of_web)
     app.exception_handler(Exception)(of_a_bug)
+
+
+class AnsweredAsOpenAI(APIRoute):
+    """A route whose problems have the member `error` too: the only place where OpenAI's clients look."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, its errors answered here."""
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                answer = await handle(request)
+            except MixdownError as error:
+                answer = await _of_ours(request, error)
+            except RequestValidationError as error:
+                answer = await _of_request(request, error)
+            except HTTPException as error:
+                answer = await _of_web(request, error)
+            return _as_openai(answer) if answer.media_type == _MEDIA_TYPE else answer
+
+        return handled
+
+
+def _as_openai(answer: Response) -> Response:
+    body = json.loads(bytes(answer.body))
+    sentence = " ".join([body["detail"], *(each["message"] + "." for each in body["errors"])])
+    kind = "server_error" if answer.status_code >= 500 else "invalid_request_error"
+    body["error"] = {"message": sentence, "type": kind, "param": None, "code": body["code"]}
+    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    return JSONResponse(body, answer.status_code, headers, media_type=_MEDIA_TYPE)
 
 
 def status_of(error: MixdownError) -> int:

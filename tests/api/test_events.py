@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -14,22 +13,18 @@ from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 
 from mixdown.api import create_app
 from mixdown.api.bundle import Bundle
 from mixdown.api.events import MOST_WAITING, EventHub
-from mixdown.api.patience import PatientProtocol
 from mixdown.jobs.event_log import EventLog, Subject
 from mixdown.jobs.submission import Asked
 from mixdown.keys import KeyStore
 from mixdown.model import Claim, JobRecord
 from mixdown.studio import Studio
+from tests.api.serving import PATIENCE_S, served
 from tests.services.ledger_samples import claimed, spec, submit, submit_one
-
-#: Long enough for any machine: nothing here is measured.
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,23 +54,6 @@ def kinds(events: list[Event]) -> list[str]:
 def end_badly(studio: Studio, claim: Claim) -> JobRecord:
     """The quickest end."""
     return studio.jobs.fail(claim, code="unreadable_audio", detail="no audio")
-
-
-@contextmanager
-def served(studio: Studio) -> Iterator[str]:
-    """The address of a real server in a thread."""
-    app = create_app(studio, open_to_all=True)
-    config = uvicorn.Config(app, http=PatientProtocol, log_level="error", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            app.state.events.close()
-            server.should_exit = True
-            thread.join(PATIENCE_S)
 
 
 class Watch:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from mixdown.model import Status
 from mixdown.runner import run_jobs
 from mixdown.studio import Studio
+from tests.api.serving import PATIENCE_S, served
 
 LINE = "Welcome to the show."
 
@@ -117,3 +121,36 @@ def test_what_cannot_be_said_is_a_422_with_a_code(
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert answer.json()["detail"]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_problem_is_where_their_clients_look_for_it(client: TestClient, studio: Studio) -> None:
+    """OpenAI's clients read the member `error` and nothing else; other routes have none."""
+    nobody_there = asked(client)
+    with somebody_at_work(studio):
+        too_fast = asked(client, speed=4)
+        unknown = asked(client, voice="nobody")
+    elsewhere = client.get("/v1/jobs/none")
+
+    assert nobody_there.json()["error"] == {
+        "message": "Nobody works on jobs here: start mixdown serve.",
+        "type": "server_error",
+        "param": None,
+        "code": "engine_unavailable",
+    }
+    assert nobody_there.headers["retry-after"] == "5"
+    assert "less than or equal to 2" in too_fast.json()["error"]["message"]
+    assert (too_fast.status_code, too_fast.json()["error"]["type"]) == (422, "invalid_request_error")
+    assert unknown.json()["error"]["message"] == unknown.json()["detail"]
+    assert "error" not in elsewhere.json()
+
+
+def test_who_goes_away_has_it_called_off(studio: Studio) -> None:
+    """What nobody waits for any more is not made."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    with served(studio) as address, studio.at_work():  # somebody is there, but never gets to it
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{address}/v1/audio/speech", json={"input": LINE, "model": "draft"}, timeout=2.0)
+        while [job.status for job in studio.jobs.list()] != [Status.cancelled]:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)

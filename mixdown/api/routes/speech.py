@@ -19,7 +19,7 @@ from mixdown.api.answers import problems
 from mixdown.api.bodies import checked
 from mixdown.api.desk import Desk, TheDesk, Writer
 from mixdown.api.files import handed_out
-from mixdown.api.problems import problem
+from mixdown.api.problems import AnsweredAsOpenAI, problem
 from mixdown.api.requested import GenerateParameters
 from mixdown.api.results import File
 from mixdown.api.views import JobView, job_url
@@ -28,7 +28,7 @@ from mixdown.model import AudioFormat, JobRecord, Source, Status
 from mixdown.owner import is_alive
 from mixdown.scripts import source_of_text
 
-router = APIRouter(prefix="/v1/audio", tags=["speech"])
+router = APIRouter(prefix="/v1/audio", tags=["speech"], route_class=AnsweredAsOpenAI)
 
 #: What OpenAI takes at once.
 _LONGEST_CHARS = 4096
