@@ -40,7 +40,7 @@ def main() -> None:
         except TemplateError as error:
             answer = {"fault": (error.message or "it cannot be filled").rstrip(".")}
         except (MemoryError, RecursionError, OverflowError):
-            answer = {"fault": "it takes too much"}
+            answer = {"fault": "it takes more memory than a template may, or calls itself without end"}
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             answer = {"fault": f"it cannot be filled with this ({str(error)[:200]})"}
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
 
+from blocks import MixdownSpeech
 from flows.generate import generate_audio, generate_batch
 from mixdown.errors import InvalidRequest, JobFailed
 from mixdown.model import AudioFormat, OutputSpec, Stage, Status
@@ -93,3 +94,24 @@ def test_an_engine_in_the_cloud_is_asked_within_its_limit(studio: Studio, monkey
 
     assert [each.name.split()[0] for each in task_runs(run_id)].count("speak") == 1
     assert sum(shop.sold.values()) == 1
+
+
+def test_engines_of_blocks_stand_beside_those_of_the_settings(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block goes before a setting of its name; its key is used, and is in no parameter of a run."""
+    with open_shop() as shop, open_shop() as closed:
+        facts = {"kind": "openai", "model": "m", "voice": "v", "price": 1}
+        settings = {name: {**facts, "base_url": closed.url, "key": "hush-setting"} for name in ("shop", "other")}
+        monkeypatch.setenv("MIXDOWN_SPEECH_ENGINES", json.dumps(settings))
+        MixdownSpeech(**facts, base_url=shop.url, key="hush-block").save("shop", overwrite=True)
+        try:
+            record = generate_audio(text="Welcome.", quality=ENGINE, outputs=FLAC)
+            other = generate_audio(text="Goodbye.", quality="cloud:other", outputs=FLAC)
+        finally:
+            MixdownSpeech.delete("shop")
+
+    assert (record.status, other.status) == (Status.succeeded, Status.succeeded)
+    assert (list(shop.sold), list(closed.sold)) == (["Welcome."], ["Goodbye."])
+    assert (shop.keys, closed.keys) == ({"Bearer hush-block"}, {"Bearer hush-setting"})
+    assert "hush" not in f"{record!r} {other!r}"

@@ -40,6 +40,7 @@ class Shop:
         self.url = server.url_for("").rstrip("/")
         self.sold: Counter[str] = Counter()  #: by text
         self.asked = 0
+        self.keys: set[str] = set()  #: as they came
         self.delay_s = 0.0
         self.instead: Callable[[], Response | None] = lambda: None
         self._voice = Pico(at_once=2)
@@ -64,6 +65,7 @@ class Shop:
         text = request.json["input"]
         with self._lock:
             self.asked += 1
+            self.keys.add(request.headers.get("Authorization", ""))
             instead = self.instead()
             if instead is not None:
                 return instead
