@@ -99,7 +99,7 @@ def generate(
 def _listens(work: Generate, programme: Programme) -> bool:
     """Whether a recogniser is to hear it: the one that leaves nothing out is not listened to unasked."""
     if work.listening is Listening.auto:
-        return not missing() and programme.plan.quality != "draft"
+        return programme.plan.quality != "draft" and not missing()
     return work.listening is Listening.on
 
 

@@ -37,6 +37,7 @@ class Intermediate:
         self.frames = 0
         self._held_bytes = held_bytes
         self._held: bytearray | None = None  #: all of it, where it is not on the disk
+        self._has_file = False
 
     def fill(self, blocks: Iterable[Block]) -> None:
         """Write these blocks, from the start."""
@@ -49,7 +50,7 @@ class Intermediate:
                     return
                 held += _bytes_of(block)
                 self.frames += len(block)
-            self._held = None
+            self._held, self._has_file = None, True
             with self.path.open("wb") as file:
                 file.write(held)
                 del held
@@ -67,7 +68,8 @@ class Intermediate:
     def discard(self) -> None:
         """Let go of it: no file is left."""
         self._held = None
-        self.path.unlink(missing_ok=True)
+        if self._has_file:
+            self.path.unlink(missing_ok=True)
 
     @property
     def duration_s(self) -> float:

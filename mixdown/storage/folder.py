@@ -7,14 +7,17 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from mixdown.owner import is_alive, this_process
 from mixdown.storage.place import Found
+
+Made = TypeVar("Made")
 
 _CHUNK_BYTES = 1 << 20
 #: What is being written bears its writer's name, so that it can be swept when that process is gone.
@@ -86,10 +89,9 @@ class Folder:
         Reading back what was just written would give what the system still has in memory: it proves nothing.
         """
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(_partial_name())
         try:
-            with partial.open("xb") as file:
+            with _made_with_folder(partial, lambda: partial.open("xb")) as file:
                 file.writelines(body)
                 if durable:
                     file.flush()
@@ -105,10 +107,9 @@ class Folder:
         return True
 
     def _taken_over(self, path: Path, target: Path) -> bool:
-        target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(_partial_name())
         try:
-            partial.hardlink_to(path)
+            _made_with_folder(partial, lambda: partial.hardlink_to(path))
             partial.replace(target)
         except OSError:  # another disk, or one without hard links
             return False
@@ -125,9 +126,8 @@ class Folder:
                     return False
         except FileNotFoundError:
             return False
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            target.hardlink_to(source)
+            _made_with_folder(target, lambda: target.hardlink_to(source))
         except FileExistsError:
             raise
         except OSError:  # no hard links here, or the source is gone
@@ -205,6 +205,15 @@ def path_of(uri: str) -> Path | None:
             return None
         path = slash + path
     return Path(os.fsdecode(unquote_to_bytes(path))).absolute() if path else None
+
+
+def _made_with_folder(path: Path, make: Callable[[], Made]) -> Made:
+    """What `make` makes at `path`, whose folder is there nearly always: it is made where it turns out not to be."""
+    try:
+        return make()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return make()
 
 
 def _publish(partial: Path, target: Path) -> None:
