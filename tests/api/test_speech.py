@@ -60,7 +60,7 @@ def asked(client: TestClient, **body: Any) -> Any:
 def test_a_text_is_answered_with_audio(client: TestClient, studio: Studio, wanted: str, media_type: str) -> None:
     """In the format that was asked for."""
     with somebody_at_work(studio):
-        answer = asked(client, response_format=wanted, voice="alloy")
+        answer = asked(client, response_format=wanted, voice="alloy", stream_format="audio", instructions="Softly.")
 
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith(media_type)
@@ -108,9 +108,10 @@ def test_nobody_at_work_is_told_at_once(client: TestClient, studio: Studio) -> N
         ({"input": ""}, "invalid_request"),
         ({"speed": 4}, "invalid_request"),
         ({"colour": "blue"}, "invalid_request"),
+        ({"stream_format": "sse"}, "invalid_request"),
         ({"model": "cloud:none"}, "no_such_engine"),
     ],
-    ids=["voice", "long", "empty", "speed", "unknown", "engine"],
+    ids=["voice", "long", "empty", "speed", "unknown", "events", "engine"],
 )
 def test_what_cannot_be_said_is_a_422_with_a_code(
     client: TestClient, studio: Studio, body: dict[str, Any], code: str

@@ -7,7 +7,7 @@ import re
 import time
 from contextlib import suppress
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
@@ -83,6 +83,7 @@ class SpeechRequest(BaseModel):
     )
     response_format: ResponseFormat = ResponseFormat.mp3
     speed: float = Field(default=1.0, ge=0.5, le=2.0)
+    stream_format: Literal["audio"] = Field(default="audio", description="The audio itself; no events.")
     instructions: str | None = Field(default=None, max_length=_LONGEST_CHARS, description="Not heeded.")
     language: str = Field(default="", max_length=35, description="Of the text, such as en-GB; not OpenAI's.")
 
