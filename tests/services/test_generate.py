@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from mixdown.codec.probe import probe
 from mixdown.errors import InvalidRequest
@@ -25,6 +28,7 @@ from mixdown.settings import Settings
 from mixdown.storage import SPEECH
 from mixdown.studio import Studio, open_studio
 from mixdown.submission import submit
+from tests.golden.other_meter import loudness_lufs
 
 DRAFT = Generate(quality="draft", listening=Listening.off)
 
@@ -253,6 +257,31 @@ def test_sounds_and_recordings_stand_between_sentences(studio: Studio, tmp_path:
     for each in (record, logo):
         before, after = json.loads(attachment(studio, each, "timings.json"))
         assert after["start_s"] - before["end_s"] > 1.0
+
+
+def test_a_recording_in_a_script_is_as_loud_as_the_voice(studio: Studio, tmp_path: Path) -> None:
+    """However loud or quiet it is; what would clip on the way is held under the ceiling."""
+    noise = np.random.default_rng(0).normal(0, 0.2, (2 * 48_000, 2))
+    soundfile.write(tmp_path / "loud.wav", np.clip(4 * noise, -1, 1), 48_000)
+    soundfile.write(tmp_path / "quiet.wav", 0.08 * noise, 48_000)
+    effects = [f"<audio src='{(tmp_path / name).as_uri()}'/>" for name in ("loud.wav", "quiet.wav")]
+    script = tmp_path / "show.ssml"
+    script.write_text(
+        f"<speak><s>One calm sentence.</s>{effects[0]}<s>Another one.</s>{effects[1]}<s>End.</s></speak>"
+    )
+
+    record = generated(studio, Source(uri=str(script)), DRAFT, OutputSpec(format="wav"))
+
+    samples, rate_hz = soundfile.read(master(studio, record), always_2d=True)
+    assert np.abs(samples).max() < 1.0
+    times = [(line["start_s"], line["end_s"]) for line in json.loads(attachment(studio, record, "timings.json"))]
+    played = [(before[1] + 0.5, after[0] - 0.5) for before, after in pairwise(times)]
+    voice, loud, quiet = (
+        loudness_lufs(samples[round(start_s * rate_hz) : round(end_s * rate_hz)], rate_hz)
+        for start_s, end_s in (times[0], *played)
+    )
+    assert loud == pytest.approx(quiet, abs=1.0)
+    assert loud == pytest.approx(voice, abs=3.0)
 
 
 def test_what_would_become_far_too_long_is_refused_before_it_is_said(tmp_path: Path) -> None:
