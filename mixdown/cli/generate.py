@@ -61,7 +61,9 @@ def generate(
     preset: Annotated[
         str, typer.Option("--preset", "-p", metavar="NAME", help="What it is for: decides the loudness.")
     ] = "podcast",
-    title: Annotated[str, typer.Option("--title", help="Title tag, where the script has none.")] = "",
+    title: Annotated[
+        str, typer.Option("--title", metavar="TEXT", help="Title tag, where the script has none.")
+    ] = "",
     listening: Annotated[
         Listening,
         typer.Option(
