@@ -21,9 +21,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import UUID
 
+import psutil
+
 from mixdown.errors import HandDied, MixdownError, NeedsTooMuchMemory, TimedOut
 from mixdown.jobs import JobStore
 from mixdown.model import Claim, Stage, Status
+from mixdown.scratch import sweep
 from mixdown.settings import Settings
 from mixdown.studio import AtWork, Studio
 from mixdown.verdict import failed
@@ -223,7 +226,7 @@ class Bench:
             answer = hand.run(stage, claims)
         except HandDied as error:
             error.job_id = hand.at
-            hand.close()
+            hand.bury()
             raise
         finally:
             self._busy.discard(hand)
@@ -331,6 +334,14 @@ class _Hand:
         with suppress(OSError):  # cut already
             self._wire.shutdown(socket.SHUT_RDWR)
         self._wire.close()
+
+    def bury(self) -> None:
+        """Once it is dead: what it was working on may fill a disk that the others need."""
+        self.close()
+        if self._pid is not None:
+            with suppress(psutil.Error):
+                psutil.Process(self._pid).wait(timeout=_STOP_S)
+        sweep(self._settings.effective_scratch)
 
     def _send(self, order: object) -> None:
         with self._sending:

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Literal, TypeVar
 from uuid import UUID, uuid4
 
@@ -25,8 +24,9 @@ from mixdown.owner import APART, is_alive, this_process
 from mixdown.progress import Progress
 from mixdown.reach import Reach
 from mixdown.receivers import Receivers
+from mixdown.scratch import new_workspace, sweep
 from mixdown.settings import Settings
-from mixdown.storage import ObjectStore, S3Options, scratch_errors
+from mixdown.storage import ObjectStore, S3Options
 from mixdown.webhooks import Notifier
 
 AnyKey = TypeVar("AnyKey", bound=Hashable)
@@ -50,7 +50,7 @@ class Studio:
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """An empty scratch folder, gone afterwards; one left by a killed process is swept by `sweep`."""
-        folder = _new_folder(self.settings.effective_scratch)
+        folder = new_workspace(self.settings.effective_scratch)
         try:
             yield folder
         finally:
@@ -64,14 +64,7 @@ class Studio:
 
     def sweep(self) -> int:
         """Delete what processes that are gone left in the scratch folder; returns how many it were."""
-        scratch = self.settings.effective_scratch
-        folders = [folder for folder in scratch.iterdir() if folder.is_dir()] if scratch.is_dir() else []
-        abandoned = [
-            folder for folder in folders if "~" in folder.name and not is_alive(folder.name.replace("~", ":"))
-        ]
-        for folder in abandoned:
-            shutil.rmtree(folder, ignore_errors=True)
-        return len(abandoned)
+        return sweep(self.settings.effective_scratch)
 
     @contextmanager
     def at_work(
@@ -169,13 +162,6 @@ class AtWork:
     def stop(self) -> None:
         """Have all work of this shift stop soon."""
         self.studio.stopping.set()
-
-
-def _new_folder(scratch: Path) -> Path:
-    """A folder that says whose it is: `sweep` knows from its name whether anybody still works in it."""
-    with scratch_errors():
-        scratch.mkdir(parents=True, exist_ok=True)
-        return Path(mkdtemp(prefix=f"{this_process().replace(':', '~')}#", dir=scratch))
 
 
 def objects_of(result: JobResult) -> list[StoredObject]:

@@ -138,7 +138,10 @@ def test_limits_hold_on_the_machines_of_a_cluster(tmp_path: Path) -> None:
 
 
 def test_a_hand_that_dies_on_an_errand_is_blamed_on_its_job(tmp_path: Path) -> None:
-    """The shard goes back into the queue, the death is counted, and whoever sent for work is told."""
+    """The shard goes back into the queue, the death is counted, and whoever sent for work is told.
+
+    What it was working on is gone from the scratch disk at once: others need the room.
+    """
     studio = open_studio(Settings(home=tmp_path / "home"))
     with raw_server(_never_ends) as (url, connections):
         [job] = submit(studio, [JobSpec(source=Source(uri=f"{url}/deadly.wav"))])
@@ -166,3 +169,4 @@ def test_a_hand_that_dies_on_an_errand_is_blamed_on_its_job(tmp_path: Path) -> N
     back = studio.jobs.get(job.id)
     assert (back.status, back.deaths) == (Status.queued, 1)
     assert studio.jobs.shifts() == []
+    assert list(studio.settings.effective_scratch.iterdir()) == []
