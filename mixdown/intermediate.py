@@ -37,7 +37,6 @@ class Intermediate:
         self.frames = 0
         self._held_bytes = held_bytes
         self._held: bytearray | None = None  #: all of it, where it is not on the disk
-        self._has_file = False
 
     def fill(self, blocks: Iterable[Block]) -> None:
         """Write these blocks, from the start."""
@@ -50,7 +49,7 @@ class Intermediate:
                     return
                 held += _bytes_of(block)
                 self.frames += len(block)
-            self._held, self._has_file = None, True
+            self._held = None
             with self.path.open("wb") as file:
                 file.write(held)
                 del held
@@ -68,8 +67,7 @@ class Intermediate:
     def discard(self) -> None:
         """Let go of it: no file is left."""
         self._held = None
-        if self._has_file:
-            self.path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)  # Whoever chose the name may have made the file.
 
     @property
     def duration_s(self) -> float:

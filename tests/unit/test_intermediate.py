@@ -89,3 +89,20 @@ def test_only_what_is_long_has_a_file(tmp_path: Path) -> None:
         audio.discard()
         audio.discard()
         assert not audio.path.exists()
+
+
+def test_a_name_that_was_reserved_by_a_file_is_given_up_with_it(tmp_path: Path) -> None:
+    """Also where nothing was ever written: what was to fill it broke off before its first block."""
+    reserved = tmp_path / "edit-1.f32"
+    reserved.touch()
+    audio = Intermediate(reserved, sample_rate_hz=48_000, channels=2)
+
+    def broken() -> Iterator[Block]:
+        raise BrokenPipeError
+        yield SAMPLES
+
+    with pytest.raises(BrokenPipeError):
+        audio.fill(broken())
+    audio.discard()
+
+    assert list(tmp_path.iterdir()) == []
