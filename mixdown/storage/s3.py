@@ -314,7 +314,10 @@ class PromptSession(AIOHTTPSession):
     async def send(self, request: Any) -> Any:
         """Send a request; EndpointUnreachable is none of the errors that botocore tries again."""
         try:
-            answer = await super().send(request)
+            try:
+                answer = await super().send(request)
+            except ConnectTimeoutError:  # a process that was paused takes its own silence for the endpoint's
+                answer = await super().send(request)
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             raise EndpointUnreachable(errno.ETIMEDOUT, "no answer in time") from error
         except SSLError as error:
